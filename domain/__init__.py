@@ -1,0 +1,1 @@
+"""What Careline knows about the business: no GraphQL, no web server, no message broker."""

@@ -1,0 +1,165 @@
+"""Who the customers are and what they did."""
+
+from enum import StrEnum
+
+from tortoise import Model, fields
+
+from domain.db import Document, Index, Instant, Reference, choice
+from domain.records import Record
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands. A refunded order counts for nothing that is computed."""
+
+    PAID = "PAID"
+    DELIVERED = "DELIVERED"
+    REFUNDED = "REFUNDED"
+
+
+class LeadSource(StrEnum):
+    """How a lead was gained."""
+
+    TRADE_FAIR = "TRADE_FAIR"
+    ONLINE_COMMUNITY = "ONLINE_COMMUNITY"
+    REFERRAL = "REFERRAL"
+    WEBSITE = "WEBSITE"
+    OTHER = "OTHER"
+
+
+class LeadPotential(StrEnum):
+    """What a lead may become."""
+
+    HIGH = "HIGH"
+    NORMAL = "NORMAL"
+
+
+class Customer(Record):
+    """A customer with running totals over completed orders.
+
+    `last_interaction_at` is the latest order, event or answered contact: what silence is counted from.
+    `excluded` takes anonymised, merged and test records out of every ranking (C-08).
+    """
+
+    external_id = fields.CharField(max_length=128)
+    name = fields.CharField(max_length=200, null=True)
+    company = fields.CharField(max_length=200, null=True)
+    phone = fields.CharField(max_length=40, null=True)
+    email = fields.CharField(max_length=254, null=True)
+    owner_id = Reference("users", null=True)
+    registered_at = Instant()
+    cancelled_at = Instant(null=True)
+    excluded = fields.BooleanField(default=False)
+    synthetic = fields.BooleanField(default=False)
+    first_order_at = Instant(null=True)
+    last_order_at = Instant(null=True)
+    order_count = fields.IntField(default=0)
+    order_total_minor = fields.BigIntField(default=0)
+    last_interaction_at = Instant(null=True)
+    created_at = Instant()
+    updated_at = Instant()
+
+    class Meta:
+        table = "customers"
+        indexes = [
+            Index(("workspace_id", "external_id"), "customers_external", unique=True),
+            Index(("workspace_id", "name", "id"), "customers_name"),
+            Index(("workspace_id", "email"), "customers_email", where="email IS NOT NULL"),
+            Index(("workspace_id", "phone"), "customers_phone", where="phone IS NOT NULL"),
+            Index(("workspace_id", "owner_id", "id"), "customers_owner", where="owner_id IS NOT NULL"),
+            Index(("workspace_id", "registered_at", "id"), "customers_registered"),
+        ]
+
+
+class CustomerTag(Model):
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    customer_id = Reference("customers")
+    tag = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "customer_tags"
+        indexes = [
+            Index(("workspace_id", "customer_id", "tag"), "customer_tags_pair", unique=True),
+            Index(("workspace_id", "tag", "customer_id"), "customer_tags_tag"),
+        ]
+
+
+class Order(Record):
+    """`ordered_on` is the local day of the order: ranks count whole days, in the workspace's zone."""
+
+    external_id = fields.CharField(max_length=128)
+    customer_id = Reference("customers")
+    status = choice(OrderStatus)
+    ordered_at = Instant()
+    ordered_on = fields.DateField()
+    delivered_at = Instant(null=True)
+    refunded_at = Instant(null=True)
+    quantity = fields.IntField(default=1)
+    amount_minor = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    run_id = Reference("runs", null=True)
+    created_at = Instant()
+
+    class Meta:
+        table = "orders"
+        indexes = [
+            Index(("workspace_id", "external_id"), "orders_external", unique=True),
+            Index(("workspace_id", "customer_id", "ordered_at", "id"), "orders_customer"),
+            Index(("workspace_id", "ordered_at", "id"), "orders_time"),
+            Index(("workspace_id", "status", "ordered_at", "id"), "orders_status"),
+        ]
+
+
+class Lead(Record):
+    """A first sign of interest. `consent` says whether outbound contact was agreed to (C-48)."""
+
+    external_id = fields.CharField(max_length=128)
+    customer_id = Reference("customers")
+    source = choice(LeadSource)
+    potential = choice(LeadPotential, default=LeadPotential.NORMAL)
+    industry = fields.CharField(max_length=120, null=True)
+    consent = fields.BooleanField(default=False)
+    acquired_at = Instant()
+    created_at = Instant()
+
+    class Meta:
+        table = "leads"
+        indexes = [
+            Index(("workspace_id", "external_id"), "leads_external", unique=True),
+            Index(("workspace_id", "customer_id", "id"), "leads_customer"),
+            Index(("workspace_id", "acquired_at", "id"), "leads_time"),
+        ]
+
+
+class BehaviourEvent(Record):
+    """Something a customer did: a log-in, a page, a click."""
+
+    external_id = fields.CharField(max_length=128)
+    customer_id = Reference("customers")
+    name = fields.CharField(max_length=64)
+    occurred_at = Instant()
+    data = Document()
+    created_at = Instant()
+
+    class Meta:
+        table = "behaviour_events"
+        indexes = [
+            Index(("workspace_id", "external_id"), "behaviour_events_external", unique=True),
+            Index(("workspace_id", "customer_id", "occurred_at", "id"), "behaviour_events_customer"),
+        ]
+
+
+class RowError(Model):
+    """One row of an import that was not taken, and why; the value itself stays in the file."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    run_id = Reference("runs")
+    line = fields.BigIntField()
+    column = fields.CharField(max_length=64, null=True)
+    code = fields.CharField(max_length=32)
+    message = fields.CharField(max_length=300)
+
+    class Meta:
+        table = "row_errors"
+        indexes = [Index(("workspace_id", "run_id", "line", "id"), "row_errors_run")]

@@ -1,0 +1,117 @@
+"""Opens the database that a URL names, and says clearly when it cannot."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import tortoise.context
+from tortoise.connection import get_connections
+from tortoise.context import TortoiseContext
+
+MODELS = [
+    "domain.journal",
+    "domain.idempotency",
+    "domain.workspaces.models",
+    "domain.files.models",
+    "domain.runs.models",
+    "domain.customers.models",
+    "domain.contacts.models",
+    "domain.segments.models",
+    "domain.tasks.models",
+    "domain.campaigns.models",
+    "domain.kpis.models",
+]
+APP = "careline"
+BUSY_MS = 10_000
+_active: dict[str, str] = {}
+
+
+class Unreachable(Exception):
+    """The database cannot be opened; the message names it without its password."""
+
+
+def dialect() -> str:
+    """`sqlite` or `postgres`; also the connection's alias, since Tortoise caches statements by it."""
+    return next(iter(get_connections().db_config))
+
+
+def is_postgres() -> bool:
+    return dialect() == "postgres"
+
+
+def config(url: str) -> dict[str, Any]:
+    """Tortoise's configuration for a database URL: `sqlite:///path`, or `postgres://user:pw@host/name`."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        path = url.removeprefix("sqlite://")
+        path = path[1:] if path.startswith(("//", "/.")) else path
+        alias, engine = "sqlite", "domain.db.sqlite"
+        credentials: dict[str, Any] = {
+            "file_path": path,
+            "synchronous": "FULL",
+            "busy_timeout": BUSY_MS,
+            "temp_store": "MEMORY",
+            "journal_size_limit": 64 * 2**20,
+        }
+    elif parts.scheme in ("postgres", "postgresql"):
+        alias, engine = "postgres", "domain.db.asyncpg"
+        credentials = {
+            "host": parts.hostname or "localhost",
+            "port": parts.port or 5432,
+            "user": parts.username,
+            "password": parts.password,
+            "database": parts.path.lstrip("/"),
+            "minsize": 1,
+            "maxsize": 10,
+            "statement_cache_size": 500,
+            "server_settings": {"timezone": "UTC", "application_name": "careline"},
+        }
+    else:
+        raise ValueError(
+            f"DATABASE_URL: {parts.scheme!r} is not a known database; use sqlite:// or postgres://"
+        )
+    return {
+        "connections": {alias: {"engine": engine, "credentials": credentials}},
+        "apps": {
+            APP: {"models": MODELS, "default_connection": alias, "migrations": "domain.migrations"},
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":…@") if parts.password else url
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[TortoiseContext]:
+    """The database for the time of the block, on the running event loop and the tasks it starts.
+
+    Raises:
+        Unreachable: it does not answer, or refuses these credentials.
+    """
+    settings = config(url)
+    if "sqlite" in settings["connections"]:
+        file = settings["connections"]["sqlite"]["credentials"]["file_path"]
+        if file != ":memory:":
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+    context = TortoiseContext()
+    token = tortoise.context._current_context.set(context)
+    try:
+        await context.init(settings)
+        try:
+            await get_connections().get(dialect()).execute_query("SELECT 1")
+        except Exception as error:
+            raise Unreachable(f"cannot open the database {_shown(url)}: {error}") from error
+        yield context
+    finally:
+        await context.close_connections()
+        tortoise.context._current_context.reset(token)
+
+
+async def close() -> None:
+    await get_connections().close_all()

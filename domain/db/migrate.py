@@ -1,0 +1,50 @@
+"""Brings a database's schema up to date, one process at a time."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from tortoise.connection import get_connections
+from tortoise.migrations.executor import MigrationExecutor
+
+from domain.db.connection import APP, config, dialect, is_postgres
+
+LOCK = 0x636172656C696E65  # "careline"
+
+
+async def migrate(url: str) -> list[str]:
+    """Apply the steps that are missing; the names of those applied.
+
+    Each step is one transaction. Several processes may call this at once: on PostgreSQL they queue
+    for a lock, and on SQLite only one process has the file.
+    """
+    applied: list[str] = []
+    async with _alone(url):
+        executor = MigrationExecutor(get_connections().get(dialect()), config(url)["apps"])
+        await executor.migrate(
+            progress=lambda event, _, name: applied.append(name) if "done" in event else None
+        )
+    return applied
+
+
+async def pending(url: str) -> list[str]:
+    """The steps that are not applied yet."""
+    executor = MigrationExecutor(get_connections().get(dialect()), config(url)["apps"])
+    return [step.migration.name for step in await executor.plan()]
+
+
+@asynccontextmanager
+async def _alone(url: str) -> AsyncIterator[None]:
+    if not is_postgres():
+        yield
+        return
+    # A connection of its own: the lock lives as long as it does, whatever happens to the pool.
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+        yield
+    finally:
+        await connection.close()
+
+
+__all__ = ["migrate", "pending"]

@@ -1,0 +1,42 @@
+"""Creates a table with its composite keys and partial indexes, the same on both databases."""
+
+from typing import Any
+
+from tortoise.migrations.operations import CreateModel
+
+from domain.db.fields import Index, Reference
+
+
+class CreateTable(CreateModel):
+    """Tortoise's CreateModel, plus what its schema editors leave out.
+
+    Every table of a workspace gets UNIQUE (workspace_id, id), so that references can be composite;
+    each `Reference` becomes such a foreign key; each `Index` is made with its condition.
+    """
+
+    async def database_forward(
+        self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None
+    ) -> None:
+        if not state_editor:
+            return
+        model: Any = new_state.apps.get_model(f"{app_label}.{self.name}")
+        meta = model._meta
+        indexes, meta.indexes = meta.indexes, ()
+        try:
+            sql: str = state_editor._get_model_sql_data(model).table_sql
+        finally:
+            meta.indexes = indexes
+        clauses = []
+        if "workspace_id" in meta.fields_map:
+            clauses.append('UNIQUE ("workspace_id", "id")')
+        for name, field in meta.fields_map.items():
+            if isinstance(field, Reference):
+                clauses.append(
+                    f'FOREIGN KEY ("workspace_id", "{name}") REFERENCES "{field.to}" ("workspace_id", "id")'
+                )
+        head, end, tail = sql.rpartition(")")
+        body = ",\n    ".join([head.rstrip(), *clauses])
+        await state_editor._run_sql(f"{body}\n{end}{tail}")
+        for index in indexes:
+            assert isinstance(index, Index), f"{self.name}: use domain.db.Index"
+            await state_editor._run_sql(index.statement(meta.db_table) + ";")

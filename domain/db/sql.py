@@ -1,0 +1,170 @@
+"""Set-based statements with named parameters, and one transaction per action.
+
+The same text runs on both databases: `:name` becomes the driver's placeholder, a list becomes as many
+placeholders as it has members, and `{now}` is machine time: the database's own clock.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from tortoise import Model
+from tortoise.connection import get_connections
+from tortoise.transactions import in_transaction as tortoise_transaction
+
+from domain.db.connection import dialect, is_postgres
+
+M = TypeVar("M", bound=Model)
+Hook = Callable[[], Awaitable[None] | None]
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+_hooks: ContextVar[list[Hook] | None] = ContextVar("after_commit", default=None)
+BATCH = 500
+"""Rows in one multi-row INSERT: well below both databases' limit of 32,766 parameters."""
+
+
+def _compile(sql: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    postgres = is_postgres()
+    values: list[Any] = []
+    numbered: dict[str, str] = {}
+    if "{now" in sql:
+        # {now} and {now+name}: machine time, and machine time plus that many seconds.
+        if postgres:
+            sql = sql.replace("{now}", "now()")
+            sql = re.sub(r"\{now\+(\w+)\}", r"(now() + make_interval(secs => :\1))", sql)
+        else:
+            now = datetime.now(UTC)
+            sql = sql.replace("{now}", ":now__")
+            sql = re.sub(r"\{now\+(\w+)\}", r":now__\1", sql)
+            params = {**params, "now__": now}
+            for name in re.findall(r":now__(\w+)", sql):
+                params = {
+                    **params,
+                    f"now__{name}": datetime.fromtimestamp(now.timestamp() + params[name], UTC),
+                }
+
+    def place(match: re.Match[str]) -> str:
+        name = match[1]
+        value = params[name]
+        if isinstance(value, list | tuple | set | frozenset):
+            if not value:
+                return "(NULL)"
+            marks = []
+            for item in value:
+                values.append(item)
+                marks.append(f"${len(values)}" if postgres else "?")
+            return f"({', '.join(marks)})"
+        if not postgres:
+            values.append(value)
+            return "?"
+        if name not in numbered:
+            values.append(value)
+            numbered[name] = f"${len(values)}"
+        return numbered[name]
+
+    return _PARAMETER.sub(place, sql), values
+
+
+def _client() -> Any:
+    return get_connections().get(dialect())
+
+
+async def rows(sql: str, /, **params: Any) -> list[dict[str, Any]]:
+    """All rows of a query, or of a statement with RETURNING."""
+    text, values = _compile(sql, params)
+    found: list[dict[str, Any]] = await _client().execute_query_dict(text, values)
+    return found
+
+
+async def one(sql: str, /, **params: Any) -> dict[str, Any] | None:
+    found = await rows(sql, **params)
+    return found[0] if found else None
+
+
+async def value(sql: str, /, **params: Any) -> Any:
+    found = await one(sql, **params)
+    return next(iter(found.values())) if found else None
+
+
+async def execute(sql: str, /, **params: Any) -> int:
+    """Run a statement without RETURNING; the number of rows it touched."""
+    text, values = _compile(sql, params)
+    client = _client()
+    if not is_postgres():
+        return int((await client.execute_query(text, values))[0])
+    async with client.acquire_connection() as connection:
+        status: str = await connection.execute(text, *values)
+    count = status.rsplit(" ", 1)[-1]
+    return int(count) if count.isdigit() else 0
+
+
+async def insert_many(
+    table: str, records: Sequence[Mapping[str, Any]], *, then: str = "", returning: str = ""
+) -> list[dict[str, Any]]:
+    """Insert many rows in few statements.
+
+    `then` is the ON CONFLICT clause, if any; `returning` names columns to give back (rows that a
+    conflict skipped are not among them). All records have the same keys.
+    """
+    found: list[dict[str, Any]] = []
+    if not records:
+        return found
+    columns = list(records[0])
+    names = ", ".join(f'"{column}"' for column in columns)
+    for start in range(0, len(records), BATCH):
+        part = records[start : start + BATCH]
+        if is_postgres():
+            marks = ", ".join(
+                "(" + ", ".join(f"${n * len(columns) + i + 1}" for i in range(len(columns))) + ")"
+                for n in range(len(part))
+            )
+        else:
+            marks = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * len(part))
+        text = f'INSERT INTO "{table}" ({names}) VALUES {marks} {then}'
+        values = [record[column] for record in part for column in columns]
+        if returning:
+            found += await _client().execute_query_dict(f"{text} RETURNING {returning}", values)
+        else:
+            await _client().execute_query(text, values)
+    return found
+
+
+def hydrate(model: type[M], records: Sequence[Mapping[str, Any]]) -> list[M]:
+    """Model objects from raw rows that hold all the model's columns."""
+    return [model._init_from_db(**record) for record in records]
+
+
+def in_transaction() -> bool:
+    return _hooks.get() is not None
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[None]:
+    """One transaction per action: an inner one joins the outer, so all of it stands or falls together."""
+    if in_transaction():
+        yield
+        return
+    hooks: list[Hook] = []
+    token = _hooks.set(hooks)
+    try:
+        async with tortoise_transaction(dialect()):
+            yield
+    finally:
+        _hooks.reset(token)
+    for hook in hooks:
+        outcome = hook()
+        if outcome is not None:
+            await outcome
+
+
+def after_commit(hook: Hook) -> None:
+    """Call `hook` once the running transaction has committed; at once where there is none."""
+    hooks = _hooks.get()
+    if hooks is None:
+        outcome = hook()
+        assert outcome is None, "an awaitable hook needs a transaction"
+    else:
+        hooks.append(hook)

@@ -1,0 +1,76 @@
+"""Tortoise's SQLite engine, with transactions that survive cancellation and begin as writers.
+
+Stock Tortoise takes its lock before BEGIN and never gives it back when the task is cancelled there:
+one cancelled request would stop the process for ever. BEGIN IMMEDIATE makes two writers queue
+instead of failing when the second one upgrades its lock.
+"""
+
+import asyncio
+from typing import Any
+
+from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.connection import get_connections
+
+
+class _Transaction(SqliteTransactionContext):
+    async def __aenter__(self) -> TransactionalDBClient:
+        await self._trxlock.acquire()
+        token = None
+        try:
+            await self.ensure_connection()
+            token = self.token = get_connections().set(self.connection_name, self.connection)
+            await self.connection.begin()
+        except BaseException:
+            if token is not None:
+                get_connections().reset(token)
+            try:
+                if self.connection._connection:
+                    await asyncio.shield(self.connection._connection.rollback())
+            finally:
+                self._trxlock.release()
+            raise
+        return self.connection  # type: ignore[no-any-return]
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        # The end of a transaction is one step: a cancel that arrives during COMMIT waits for it, so
+        # that the lock is never released over an open transaction.
+        ending = asyncio.ensure_future(self._end(exc_type))
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait([ending])
+            raise
+        finally:
+            get_connections().reset(self.token)
+            self._trxlock.release()
+
+    async def _end(self, exc_type: Any) -> None:
+        if self.connection._finalized:
+            return
+        if exc_type is None:
+            try:
+                await self.connection.commit()
+                return
+            except BaseException:
+                await self.connection._connection.rollback()
+                raise
+        await self.connection.rollback()
+
+
+class _Writer(SqliteTransactionWrapper):
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(_Writer(self))
+
+    async def begin(self) -> None:
+        await self._connection.execute("BEGIN IMMEDIATE")
+
+
+class Client(SqliteClient):
+    """The engine that `domain.db.connection` names in Tortoise's configuration."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return _Transaction(_Writer(self), self._lock)
+
+
+client_class = Client

@@ -1,0 +1,1021 @@
+"""The whole schema as it first stood."""
+
+from tortoise import fields, migrations
+
+from domain.access import Role
+from domain.campaigns.models import CampaignState
+from domain.contacts.models import Channel, ContactResult, Direction, Purpose, Verdict
+from domain.customers.models import LeadPotential, LeadSource, OrderStatus
+from domain.db.fields import Document, Index, Instant, Reference, choice
+from domain.db.schema import CreateTable
+from domain.kpis.models import Comparator
+from domain.language import Language
+from domain.runs.models import RunState
+from domain.segments.models import LifecycleStage, RfmTier, SegmentKind, ValueLevel
+from domain.tasks.models import Priority, TaskKind, TaskState
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    operations = [
+        CreateTable(
+            name="Workspace",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("name", fields.CharField(max_length=120)),
+                ("zone", fields.CharField(default="Asia/Shanghai", max_length=64)),
+                ("currency", fields.CharField(default="CNY", max_length=3)),
+                ("language", choice(Language, default=Language.ZH_CN)),
+                ("sandbox", fields.BooleanField(default=False)),
+                ("clock_at", Instant(null=True)),
+                ("next_nightly_at", Instant(null=True)),
+                ("created_at", Instant()),
+                ("version", fields.IntField(default=1)),
+            ],
+            options={
+                "table": "workspaces",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["next_nightly_at"],
+                        name="workspaces_nightly",
+                        where="next_nightly_at IS NOT NULL",
+                    )
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="User",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("name", fields.CharField(max_length=120)),
+                ("email", fields.CharField(max_length=254)),
+                ("role", choice(Role)),
+                ("active", fields.BooleanField(default=True)),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "users",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "email"], name="users_email", unique=True),
+                    Index(fields=["workspace_id", "role", "id"], name="users_role"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="ApiKey",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("name", fields.CharField(max_length=120)),
+                ("key_id", fields.CharField(max_length=32)),
+                ("secret_hash", fields.CharField(max_length=64)),
+                ("role", choice(Role)),
+                ("user_id", Reference(null=True, to="users")),
+                ("scopes", Document()),
+                ("topics", Document()),
+                ("expires_at", Instant(null=True)),
+                ("revoked_at", Instant(null=True)),
+                ("last_used_at", Instant(null=True)),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "api_keys",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["key_id"], name="api_keys_key", unique=True),
+                    Index(fields=["workspace_id", "id"], name="api_keys_list"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="Customer",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("external_id", fields.CharField(max_length=128)),
+                ("name", fields.CharField(null=True, max_length=200)),
+                ("company", fields.CharField(null=True, max_length=200)),
+                ("phone", fields.CharField(null=True, max_length=40)),
+                ("email", fields.CharField(null=True, max_length=254)),
+                ("owner_id", Reference(null=True, to="users")),
+                ("registered_at", Instant()),
+                ("cancelled_at", Instant(null=True)),
+                ("excluded", fields.BooleanField(default=False)),
+                ("synthetic", fields.BooleanField(default=False)),
+                ("first_order_at", Instant(null=True)),
+                ("last_order_at", Instant(null=True)),
+                ("order_count", fields.IntField(default=0)),
+                ("order_total_minor", fields.BigIntField(default=0)),
+                ("last_interaction_at", Instant(null=True)),
+                ("created_at", Instant()),
+                ("updated_at", Instant()),
+            ],
+            options={
+                "table": "customers",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "external_id"], name="customers_external", unique=True),
+                    Index(fields=["workspace_id", "name", "id"], name="customers_name"),
+                    Index(
+                        fields=["workspace_id", "email"], name="customers_email", where="email IS NOT NULL"
+                    ),
+                    Index(
+                        fields=["workspace_id", "phone"], name="customers_phone", where="phone IS NOT NULL"
+                    ),
+                    Index(
+                        fields=["workspace_id", "owner_id", "id"],
+                        name="customers_owner",
+                        where="owner_id IS NOT NULL",
+                    ),
+                    Index(fields=["workspace_id", "registered_at", "id"], name="customers_registered"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="BehaviourEvent",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("external_id", fields.CharField(max_length=128)),
+                ("customer_id", Reference(to="customers")),
+                ("name", fields.CharField(max_length=64)),
+                ("occurred_at", Instant()),
+                ("data", Document()),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "behaviour_events",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "external_id"], name="behaviour_events_external", unique=True
+                    ),
+                    Index(
+                        fields=["workspace_id", "customer_id", "occurred_at", "id"],
+                        name="behaviour_events_customer",
+                    ),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="Segment",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("key", fields.CharField(max_length=64)),
+                ("kind", choice(SegmentKind)),
+                ("name_en", fields.CharField(max_length=120)),
+                ("name_zh", fields.CharField(max_length=120)),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "segments",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "key"], name="segments_key", unique=True),
+                    Index(fields=["workspace_id", "kind", "id"], name="segments_kind"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="Campaign",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("name", fields.CharField(max_length=120)),
+                ("state", choice(CampaignState, default=CampaignState.DRAFT)),
+                ("segment_id", Reference(to="segments")),
+                ("owner_id", Reference(null=True, to="users")),
+                ("channel", choice(Channel)),
+                ("goal_kpi", fields.CharField(null=True, max_length=64)),
+                ("baseline", fields.DecimalField(null=True, max_digits=20, decimal_places=6)),
+                ("target", fields.DecimalField(null=True, max_digits=20, decimal_places=6)),
+                ("target_on", fields.DateField(null=True)),
+                ("task_title", fields.CharField(max_length=200)),
+                ("script", fields.TextField(default="", unique=False)),
+                ("due_within_hours", fields.IntField(default=72)),
+                ("activated_at", Instant(null=True)),
+                ("closed_at", Instant(null=True)),
+                ("created_at", Instant()),
+                ("updated_at", Instant()),
+            ],
+            options={
+                "table": "campaigns",
+                "app": "careline",
+                "indexes": [Index(fields=["workspace_id", "state", "id"], name="campaigns_state")],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="Consent",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("customer_id", Reference(to="customers")),
+                ("purpose", choice(Purpose)),
+                ("granted", fields.BooleanField()),
+                ("source", fields.CharField(max_length=64)),
+                ("notice_version", fields.CharField(default="", max_length=64)),
+                ("stated_at", Instant()),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "consents",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "customer_id", "purpose", "stated_at", "id"],
+                        name="consents_customer",
+                    )
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="ContactDecision",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("customer_id", Reference(to="customers")),
+                ("purpose", choice(Purpose)),
+                ("wanted_channel", choice(Channel)),
+                ("wanted_at", Instant()),
+                ("verdict", choice(Verdict)),
+                ("channel", choice(Channel, null=True)),
+                ("at", Instant(null=True)),
+                ("reasons", Document()),
+                ("decided_at", Instant()),
+            ],
+            options={
+                "table": "contact_decisions",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "customer_id", "id"], name="contact_decisions_customer")
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="ContactPreference",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("customer_id", Reference(to="customers")),
+                ("allowed", Document()),
+                ("refused", Document()),
+                ("windows", Document()),
+                ("updated_at", Instant()),
+            ],
+            options={
+                "table": "contact_preferences",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "customer_id"],
+                        name="contact_preferences_customer",
+                        unique=True,
+                    )
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="CustomerTag",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("customer_id", Reference(to="customers")),
+                ("tag", fields.CharField(max_length=64)),
+            ],
+            options={
+                "table": "customer_tags",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "customer_id", "tag"], name="customer_tags_pair", unique=True
+                    ),
+                    Index(fields=["workspace_id", "tag", "customer_id"], name="customer_tags_tag"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="Team",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("name", fields.CharField(max_length=120)),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "teams",
+                "app": "careline",
+                "indexes": [Index(fields=["workspace_id", "name"], name="teams_name", unique=True)],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="Task",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("kind", choice(TaskKind)),
+                ("state", choice(TaskState, default=TaskState.OPEN)),
+                ("title", fields.CharField(max_length=200)),
+                ("script", fields.TextField(default="", unique=False)),
+                ("channel", choice(Channel, null=True)),
+                ("priority", choice(Priority, default=Priority.NORMAL)),
+                ("customer_id", Reference(to="customers")),
+                ("assignee_id", Reference(null=True, to="users")),
+                ("team_id", Reference(null=True, to="teams")),
+                ("campaign_id", fields.BigIntField(null=True)),
+                ("decision_id", Reference(null=True, to="contact_decisions")),
+                ("dedupe_key", fields.CharField(max_length=128)),
+                ("period_key", fields.CharField(null=True, max_length=32)),
+                ("contact_at", Instant(null=True)),
+                ("due_at", Instant()),
+                ("policy", fields.CharField(max_length=64)),
+                ("policy_number", fields.IntField()),
+                ("snoozed_until", Instant(null=True)),
+                ("next_escalation_at", Instant(null=True)),
+                ("rung", fields.IntField(default=0)),
+                ("satisfied_at", Instant(null=True)),
+                ("breached_at", Instant(null=True)),
+                ("outcome", Document(null=True)),
+                ("closed_at", Instant(null=True)),
+                ("attempts", fields.IntField(default=0)),
+                ("retry_at", Instant(null=True)),
+                ("created_at", Instant()),
+                ("updated_at", Instant()),
+            ],
+            options={
+                "table": "tasks",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "dedupe_key"],
+                        name="tasks_dedupe",
+                        unique=True,
+                        where="state IN ('OPEN', 'IN_PROGRESS', 'SNOOZED')",
+                    ),
+                    Index(
+                        fields=["next_escalation_at"],
+                        name="tasks_escalation",
+                        where="next_escalation_at IS NOT NULL",
+                    ),
+                    Index(fields=["snoozed_until"], name="tasks_snoozed", where="state = 'SNOOZED'"),
+                    Index(fields=["workspace_id", "state", "due_at", "id"], name="tasks_queue"),
+                    Index(fields=["workspace_id", "due_at", "id"], name="tasks_due"),
+                    Index(
+                        fields=["workspace_id", "assignee_id", "state", "due_at", "id"], name="tasks_assignee"
+                    ),
+                    Index(fields=["workspace_id", "team_id", "state", "due_at", "id"], name="tasks_team"),
+                    Index(fields=["workspace_id", "customer_id", "due_at", "id"], name="tasks_customer"),
+                    Index(fields=["workspace_id", "kind", "state", "due_at", "id"], name="tasks_kind"),
+                    Index(fields=["workspace_id", "period_key", "state", "customer_id"], name="tasks_period"),
+                    Index(fields=["workspace_id", "campaign_id", "state", "id"], name="tasks_campaign"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="Enrolment",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("campaign_id", Reference(to="campaigns")),
+                ("customer_id", Reference(to="customers")),
+                ("task_id", Reference(null=True, to="tasks")),
+                ("verdict", fields.CharField(max_length=32)),
+                ("enrolled_at", Instant()),
+            ],
+            options={
+                "table": "enrolments",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "campaign_id", "customer_id"],
+                        name="enrolments_customer",
+                        unique=True,
+                    )
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="Escalation",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("task_id", Reference(to="tasks")),
+                ("rung", fields.IntField()),
+                ("due_at", Instant()),
+                ("acted_at", Instant()),
+                ("to_role", choice(Role)),
+                ("user_id", Reference(null=True, to="users")),
+                ("process_id", fields.IntField()),
+            ],
+            options={
+                "table": "escalations",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "task_id", "rung"], name="escalations_rung", unique=True)
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="Feed",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("head", fields.BigIntField(default=0)),
+                ("reacted", fields.BigIntField(default=0)),
+                ("attempts", fields.IntField(default=0)),
+                ("retry_at", Instant(null=True)),
+            ],
+            options={
+                "table": "feeds",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id"], name="feeds_workspace", unique=True),
+                    Index(fields=["workspace_id"], name="feeds_unreacted", where="reacted < head"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="File",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("name", fields.CharField(max_length=255)),
+                ("media_type", fields.CharField(max_length=120)),
+                ("purpose", fields.CharField(max_length=32)),
+                ("size", fields.BigIntField(default=0)),
+                ("sha256", fields.CharField(default="", max_length=64)),
+                ("complete", fields.BooleanField(default=False)),
+                ("actor", fields.CharField(max_length=64)),
+                ("created_at", Instant()),
+                ("expires_at", Instant(null=True)),
+            ],
+            options={
+                "table": "files",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["expires_at"], name="files_expiry", where="expires_at IS NOT NULL")
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="FileChunk",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("file_id", Reference(to="files")),
+                ("number", fields.IntField()),
+                ("data", fields.BinaryField()),
+            ],
+            options={
+                "table": "file_chunks",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "file_id", "number"], name="file_chunks_number", unique=True
+                    )
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="IdempotencyKey",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("caller", fields.CharField(max_length=64)),
+                ("key", fields.CharField(max_length=128)),
+                ("mutation", fields.CharField(max_length=64)),
+                ("input_hash", fields.CharField(max_length=64)),
+                ("result", Document(null=True)),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "idempotency_keys",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "caller", "key"], name="idempotency_keys_key", unique=True),
+                    Index(fields=["created_at"], name="idempotency_keys_age"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="Interaction",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("customer_id", Reference(to="customers")),
+                ("channel", choice(Channel)),
+                ("direction", choice(Direction)),
+                ("personal", fields.BooleanField(default=True)),
+                ("result", choice(ContactResult)),
+                ("note", fields.TextField(default="", unique=False)),
+                ("staff_id", Reference(null=True, to="users")),
+                ("occurred_at", Instant()),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "interactions",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "customer_id", "occurred_at", "id"],
+                        name="interactions_customer",
+                    ),
+                    Index(fields=["workspace_id", "occurred_at", "id"], name="interactions_time"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="JournalLine",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("position", fields.BigIntField(null=True)),
+                ("name", fields.CharField(max_length=64)),
+                ("subject", fields.CharField(max_length=32)),
+                ("subject_id", fields.BigIntField()),
+                ("customer_id", fields.BigIntField(null=True)),
+                ("at", Instant()),
+                ("recorded_at", Instant()),
+                ("actor", fields.CharField(max_length=64)),
+                ("data", Document()),
+            ],
+            options={
+                "table": "journal",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "position"],
+                        name="journal_feed",
+                        unique=True,
+                        where="position IS NOT NULL",
+                    ),
+                    Index(fields=["workspace_id", "id"], name="journal_unnumbered", where="position IS NULL"),
+                    Index(fields=["workspace_id", "customer_id", "id"], name="journal_timeline"),
+                    Index(fields=["workspace_id", "subject", "subject_id", "id"], name="journal_subject"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="Run",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("kind", fields.CharField(max_length=32)),
+                ("queue", fields.CharField(max_length=32)),
+                ("priority", fields.IntField(default=100)),
+                ("state", choice(RunState)),
+                ("args", Document()),
+                ("unique_key", fields.CharField(null=True, max_length=128)),
+                ("run_at", Instant()),
+                ("attempt", fields.IntField(default=0)),
+                ("max_attempts", fields.IntField(default=8)),
+                ("fence", fields.BigIntField(default=0)),
+                ("lease_until", Instant(null=True)),
+                ("worker", fields.CharField(null=True, max_length=64)),
+                ("deadline_seconds", fields.IntField(default=3600)),
+                ("progress_done", fields.BigIntField(default=0)),
+                ("progress_total", fields.BigIntField(null=True)),
+                ("progress_unit", fields.CharField(default="", max_length=32)),
+                ("progress_message", fields.CharField(default="", max_length=200)),
+                ("cursor", Document(null=True)),
+                ("result", Document(null=True)),
+                ("errors", Document()),
+                ("error_code", fields.CharField(null=True, max_length=64)),
+                ("started_by", fields.CharField(max_length=64)),
+                ("rung_at", Instant(null=True)),
+                ("queued_at", Instant()),
+                ("started_at", Instant(null=True)),
+                ("finished_at", Instant(null=True)),
+            ],
+            options={
+                "table": "runs",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "kind", "unique_key"],
+                        name="runs_one_waiting",
+                        unique=True,
+                        where="unique_key IS NOT NULL AND state IN ('SCHEDULED', 'QUEUED', 'RETRYING')",
+                    ),
+                    Index(
+                        fields=["workspace_id", "kind", "unique_key"],
+                        name="runs_one_active",
+                        unique=True,
+                        where="unique_key IS NOT NULL AND state IN ('RUNNING', 'CANCELLING')",
+                    ),
+                    Index(
+                        fields=["priority", "run_at", "id"],
+                        name="runs_ready",
+                        where="state IN ('SCHEDULED', 'QUEUED', 'RETRYING')",
+                    ),
+                    Index(
+                        fields=["lease_until"], name="runs_leased", where="state IN ('RUNNING', 'CANCELLING')"
+                    ),
+                    Index(fields=["workspace_id", "state", "id"], name="runs_by_state"),
+                    Index(fields=["workspace_id", "kind", "id"], name="runs_by_kind"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="KpiSnapshot",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("kpi", fields.CharField(max_length=64)),
+                ("period_start", Instant()),
+                ("period_end", Instant()),
+                ("as_of", Instant()),
+                ("numerator", fields.BigIntField()),
+                ("denominator", fields.BigIntField()),
+                ("run_id", Reference(to="runs")),
+                ("computed_at", Instant()),
+            ],
+            options={
+                "table": "kpi_snapshots",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "run_id", "kpi"], name="kpi_snapshots_run", unique=True),
+                    Index(fields=["workspace_id", "kpi", "id"], name="kpi_snapshots_latest"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="KpiTarget",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("kpi", fields.CharField(max_length=64)),
+                ("baseline", fields.DecimalField(null=True, max_digits=20, decimal_places=6)),
+                ("target", fields.DecimalField(max_digits=20, decimal_places=6)),
+                ("comparator", choice(Comparator)),
+                ("due_on", fields.DateField(null=True)),
+                ("updated_at", Instant()),
+            ],
+            options={
+                "table": "kpi_targets",
+                "app": "careline",
+                "indexes": [Index(fields=["workspace_id", "kpi"], name="kpi_targets_kpi", unique=True)],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="Lead",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("external_id", fields.CharField(max_length=128)),
+                ("customer_id", Reference(to="customers")),
+                ("source", choice(LeadSource)),
+                ("potential", choice(LeadPotential, default=LeadPotential.NORMAL)),
+                ("industry", fields.CharField(null=True, max_length=120)),
+                ("consent", fields.BooleanField(default=False)),
+                ("acquired_at", Instant()),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "leads",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "external_id"], name="leads_external", unique=True),
+                    Index(fields=["workspace_id", "customer_id", "id"], name="leads_customer"),
+                    Index(fields=["workspace_id", "acquired_at", "id"], name="leads_time"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="Membership",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("segment_id", Reference(to="segments")),
+                ("customer_id", Reference(to="customers")),
+                ("entered_at", Instant()),
+                ("entered_run_id", Reference(to="runs")),
+                ("left_at", Instant(null=True)),
+                ("left_run_id", Reference(null=True, to="runs")),
+                ("reason", fields.CharField(max_length=64)),
+            ],
+            options={
+                "table": "memberships",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "segment_id", "customer_id"],
+                        name="memberships_current",
+                        unique=True,
+                        where="left_at IS NULL",
+                    ),
+                    Index(fields=["workspace_id", "customer_id", "id"], name="memberships_customer"),
+                    Index(
+                        fields=["workspace_id", "entered_run_id", "segment_id"], name="memberships_entered"
+                    ),
+                    Index(fields=["workspace_id", "left_run_id", "segment_id"], name="memberships_left"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="Order",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("external_id", fields.CharField(max_length=128)),
+                ("customer_id", Reference(to="customers")),
+                ("status", choice(OrderStatus)),
+                ("ordered_at", Instant()),
+                ("ordered_on", fields.DateField()),
+                ("delivered_at", Instant(null=True)),
+                ("refunded_at", Instant(null=True)),
+                ("quantity", fields.IntField(default=1)),
+                ("amount_minor", fields.BigIntField()),
+                ("currency", fields.CharField(max_length=3)),
+                ("run_id", Reference(null=True, to="runs")),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "orders",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "external_id"], name="orders_external", unique=True),
+                    Index(fields=["workspace_id", "customer_id", "ordered_at", "id"], name="orders_customer"),
+                    Index(fields=["workspace_id", "ordered_at", "id"], name="orders_time"),
+                    Index(fields=["workspace_id", "status", "ordered_at", "id"], name="orders_status"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="ParkedLine",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("line_id", fields.BigIntField()),
+                ("error", fields.CharField(max_length=200)),
+                ("parked_at", Instant()),
+            ],
+            options={
+                "table": "parked_lines",
+                "app": "careline",
+                "indexes": [Index(fields=["workspace_id", "line_id"], name="parked_lines_line", unique=True)],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="Placement",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("customer_id", Reference(to="customers")),
+                ("lifecycle", choice(LifecycleStage)),
+                ("value_level", choice(ValueLevel)),
+                ("tier", choice(RfmTier)),
+                ("last_order_on", fields.DateField(null=True)),
+                ("frequency", fields.IntField()),
+                ("monetary_minor", fields.BigIntField()),
+                ("r_rank", fields.BigIntField()),
+                ("f_rank", fields.BigIntField()),
+                ("m_rank", fields.BigIntField()),
+                ("composite_rank", fields.BigIntField()),
+                ("vip", fields.BooleanField()),
+                ("profit_key", fields.BooleanField()),
+                ("new_3m", fields.BooleanField()),
+                ("run_id", Reference(to="runs")),
+            ],
+            options={
+                "table": "placements",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "customer_id"], name="placements_customer", unique=True),
+                    Index(
+                        fields=["workspace_id", "lifecycle", "value_level", "customer_id"],
+                        name="placements_cell",
+                    ),
+                    Index(fields=["workspace_id", "tier", "customer_id"], name="placements_tier"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["_Placed"],
+        ),
+        CreateTable(
+            name="PlacementDraft",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("customer_id", Reference(to="customers")),
+                ("lifecycle", choice(LifecycleStage)),
+                ("value_level", choice(ValueLevel)),
+                ("tier", choice(RfmTier)),
+                ("last_order_on", fields.DateField(null=True)),
+                ("frequency", fields.IntField()),
+                ("monetary_minor", fields.BigIntField()),
+                ("r_rank", fields.BigIntField()),
+                ("f_rank", fields.BigIntField()),
+                ("m_rank", fields.BigIntField()),
+                ("composite_rank", fields.BigIntField()),
+                ("vip", fields.BooleanField()),
+                ("profit_key", fields.BooleanField()),
+                ("new_3m", fields.BooleanField()),
+                ("run_id", Reference(to="runs")),
+            ],
+            options={
+                "table": "placement_drafts",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "run_id", "customer_id"],
+                        name="placement_drafts_customer",
+                        unique=True,
+                    )
+                ],
+                "pk_attr": "id",
+            },
+            bases=["_Placed"],
+        ),
+        CreateTable(
+            name="Report",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("version", fields.IntField(default=1)),
+                ("title", fields.CharField(max_length=200)),
+                ("language", choice(Language)),
+                ("as_of", Instant()),
+                ("run_id", Reference(to="runs")),
+                ("html_file_id", Reference(to="files")),
+                ("table_file_ids", Document()),
+                ("process_id", fields.IntField()),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "reports",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "id"], name="reports_list"),
+                    Index(fields=["workspace_id", "run_id"], name="reports_run", unique=True),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Record"],
+        ),
+        CreateTable(
+            name="RowError",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("run_id", Reference(to="runs")),
+                ("line", fields.BigIntField()),
+                ("column", fields.CharField(null=True, max_length=64)),
+                ("code", fields.CharField(max_length=32)),
+                ("message", fields.CharField(max_length=300)),
+            ],
+            options={
+                "table": "row_errors",
+                "app": "careline",
+                "indexes": [Index(fields=["workspace_id", "run_id", "line", "id"], name="row_errors_run")],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="Segmentation",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("run_id", Reference(to="runs")),
+                ("as_of", Instant()),
+                ("computed_at", Instant()),
+                ("thresholds_number", fields.IntField()),
+                ("customers", fields.BigIntField()),
+                ("changed", fields.BigIntField()),
+                ("counts", Document()),
+            ],
+            options={
+                "table": "segmentations",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "run_id"], name="segmentations_run", unique=True),
+                    Index(fields=["workspace_id", "id"], name="segmentations_latest"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="SettingVersion",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("name", fields.CharField(max_length=64)),
+                ("number", fields.IntField()),
+                ("preset", fields.CharField(max_length=64)),
+                ("value", Document()),
+                ("actor", fields.CharField(max_length=64)),
+                ("created_at", Instant()),
+            ],
+            options={
+                "table": "setting_versions",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "name", "number"], name="setting_versions_number", unique=True
+                    )
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="TeamMember",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("team_id", Reference(to="teams")),
+                ("user_id", Reference(to="users")),
+            ],
+            options={
+                "table": "team_members",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "team_id", "user_id"], name="team_members_pair", unique=True
+                    ),
+                    Index(fields=["workspace_id", "user_id"], name="team_members_user"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+    ]

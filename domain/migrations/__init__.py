@@ -1,0 +1,1 @@
+"""The schema's history. Each step is reviewed by hand and tested on both databases."""

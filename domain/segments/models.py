@@ -1,0 +1,154 @@
+"""Which group each customer is in, since when, and by which run."""
+
+from enum import StrEnum
+
+from tortoise import Model, fields
+
+from domain.db import Document, Index, Instant, Reference, choice
+from domain.records import Record
+
+
+class LifecycleStage(StrEnum):
+    """Where a customer stands in the relationship (S0-10, C-20)."""
+
+    NEW = "NEW"
+    GROWTH = "GROWTH"
+    MATURE = "MATURE"
+    SILENT = "SILENT"
+    CHURNED = "CHURNED"
+
+
+class ValueLevel(StrEnum):
+    """How much a customer spent in twelve months (S0-11, C-03)."""
+
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    ORDINARY = "ORDINARY"
+
+
+class RfmTier(StrEnum):
+    """The care tier by recency, frequency and monetary value (S4-23); not the membership tier."""
+
+    GOLD = "GOLD"
+    SILVER = "SILVER"
+    BRONZE = "BRONZE"
+
+
+class SegmentKind(StrEnum):
+    """How a segment is made."""
+
+    CELL = "CELL"
+    RFM_TIER = "RFM_TIER"
+    PRESET = "PRESET"
+
+
+class Segment(Record):
+    """A named group of customers."""
+
+    key = fields.CharField(max_length=64)
+    kind = choice(SegmentKind)
+    name_en = fields.CharField(max_length=120)
+    name_zh = fields.CharField(max_length=120)
+    created_at = Instant()
+
+    class Meta:
+        table = "segments"
+        indexes = [
+            Index(("workspace_id", "key"), "segments_key", unique=True),
+            Index(("workspace_id", "kind", "id"), "segments_kind"),
+        ]
+
+
+class _Placed(Model):
+    """The columns of a placement. Recency is derived from `last_order_on`, in local days."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    customer_id = Reference("customers")
+    lifecycle = choice(LifecycleStage)
+    value_level = choice(ValueLevel)
+    tier = choice(RfmTier)
+    last_order_on = fields.DateField(null=True)
+    frequency = fields.IntField()
+    monetary_minor = fields.BigIntField()
+    r_rank = fields.BigIntField()
+    f_rank = fields.BigIntField()
+    m_rank = fields.BigIntField()
+    composite_rank = fields.BigIntField()
+    vip = fields.BooleanField()
+    profit_key = fields.BooleanField()
+    new_3m = fields.BooleanField()
+    run_id = Reference("runs")
+    """The run that last changed this row."""
+
+    class Meta:
+        abstract = True
+
+
+class Placement(_Placed):
+    """Where the published segmentation places one customer, with the figures that decided it."""
+
+    class Meta:
+        table = "placements"
+        indexes = [
+            Index(("workspace_id", "customer_id"), "placements_customer", unique=True),
+            Index(("workspace_id", "lifecycle", "value_level", "customer_id"), "placements_cell"),
+            Index(("workspace_id", "tier", "customer_id"), "placements_tier"),
+        ]
+
+
+class PlacementDraft(_Placed):
+    """A placement that a running recompute has worked out and not yet published."""
+
+    class Meta:
+        table = "placement_drafts"
+        indexes = [Index(("workspace_id", "run_id", "customer_id"), "placement_drafts_customer", unique=True)]
+
+
+class Membership(Model):
+    """A customer's stay in a segment: when it began and ended, by which runs, and why."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    segment_id = Reference("segments")
+    customer_id = Reference("customers")
+    entered_at = Instant()
+    entered_run_id = Reference("runs")
+    left_at = Instant(null=True)
+    left_run_id = Reference("runs", null=True)
+    reason = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "memberships"
+        indexes = [
+            Index(
+                ("workspace_id", "segment_id", "customer_id"),
+                "memberships_current",
+                unique=True,
+                where="left_at IS NULL",
+            ),
+            Index(("workspace_id", "customer_id", "id"), "memberships_customer"),
+            Index(("workspace_id", "entered_run_id", "segment_id"), "memberships_entered"),
+            Index(("workspace_id", "left_run_id", "segment_id"), "memberships_left"),
+        ]
+
+
+class Segmentation(Model):
+    """One published recompute: as of when, by which thresholds, and what it moved."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    run_id = Reference("runs")
+    as_of = Instant()
+    computed_at = Instant()
+    thresholds_number = fields.IntField()
+    customers = fields.BigIntField()
+    changed = fields.BigIntField()
+    counts = Document()
+
+    class Meta:
+        table = "segmentations"
+        indexes = [
+            Index(("workspace_id", "run_id"), "segmentations_run", unique=True),
+            Index(("workspace_id", "id"), "segmentations_latest"),
+        ]

@@ -1,0 +1,101 @@
+"""What the environment says about this process, checked once at start."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Profile(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class LogStyle(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class BadSettings(Exception):
+    """One line for each setting that will not do, with the name of its environment variable."""
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Every field has the environment variable of its alias."""
+
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+
+    database_url: str = Field("sqlite:///.data/careline.db", alias="DATABASE_URL")
+    redis_url: str | None = Field(None, alias="REDIS_URL")
+    secret_key: SecretStr = Field(SecretStr(""), alias="CARELINE_SECRET_KEY")
+    host: str = Field("127.0.0.1", alias="CARELINE_HOST")
+    port: int = Field(8000, alias="CARELINE_PORT", ge=0, le=65535)
+    log: LogStyle = Field(LogStyle.TEXT, alias="CARELINE_LOG")
+    profile: Profile = Field(Profile.DEVELOPMENT, alias="CARELINE_PROFILE")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="CARELINE_CORS_ORIGINS")
+    upload_limit_bytes: int = Field(512 * 2**20, alias="CARELINE_UPLOAD_LIMIT_BYTES", gt=0)
+    worker_threads: int = Field(8, alias="CARELINE_WORKER_THREADS", ge=2, le=64)
+    lease_seconds: float = Field(30, alias="CARELINE_LEASE_SECONDS", ge=1, le=3600)
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if urlsplit(url).scheme not in ("sqlite", "postgres", "postgresql"):
+            raise ValueError("use sqlite:///path or postgres://user:password@host/name")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_broker(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if urlsplit(url).scheme not in ("redis", "rediss"):
+            raise ValueError("use redis://host:port/number")
+        return url
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @model_validator(mode="after")
+    def _together(self) -> "Settings":
+        if self.redis_url and self.embedded_database:
+            raise ValueError(
+                "REDIS_URL needs PostgreSQL: set DATABASE_URL=postgres://…, or unset REDIS_URL "
+                "(SQLite has one process, which needs no broker)"
+            )
+        if self.profile is Profile.PRODUCTION and len(self.secret_key.get_secret_value()) < 32:
+            raise ValueError("CARELINE_SECRET_KEY must have at least 32 characters in production")
+        return self
+
+    @property
+    def embedded_database(self) -> bool:
+        return urlsplit(self.database_url).scheme == "sqlite"
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(".data")
+
+
+def from_environment(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        BadSettings: naming each variable that is wrong, and what it should be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"]) or "settings"
+            lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
+        raise BadSettings("\n".join(lines)) from None
