@@ -86,7 +86,11 @@ async def _exchange(connection: asyncpg.Connection) -> None:
                 if listener is not own.set:
                     listener()
 
-    connection.add_termination_listener(lambda _: (gone.set(), own.set()))
+    def lost(_: Any) -> None:
+        gone.set()
+        own.set()
+
+    connection.add_termination_listener(lost)
     await connection.add_listener(CHANNEL, heard)
     tell = own.set
     _listeners.add(tell)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import tortoise.context
 from tortoise.connection import get_connections
-from tortoise.context import TortoiseContext
+from tortoise.context import TortoiseContext, set_global_context
 
 MODELS = [
     "domain.journal",
@@ -25,7 +24,6 @@ MODELS = [
 ]
 APP = "careline"
 BUSY_MS = 10_000
-_active: dict[str, str] = {}
 
 
 class Unreachable(Exception):
@@ -89,7 +87,7 @@ def _shown(url: str) -> str:
 
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[TortoiseContext]:
-    """The database for the time of the block, on the running event loop and the tasks it starts.
+    """The database for the time of the block, for the whole process and its one event loop.
 
     Raises:
         Unreachable: it does not answer, or refuses these credentials.
@@ -100,7 +98,8 @@ async def open_database(url: str) -> AsyncIterator[TortoiseContext]:
         if file != ":memory:":
             Path(file).parent.mkdir(parents=True, exist_ok=True)
     context = TortoiseContext()
-    token = tortoise.context._current_context.set(context)
+    # Process-wide, so that the tasks of requests, which a web server starts, see it too.
+    set_global_context(context)
     try:
         await context.init(settings)
         try:
@@ -110,8 +109,3 @@ async def open_database(url: str) -> AsyncIterator[TortoiseContext]:
         yield context
     finally:
         await context.close_connections()
-        tortoise.context._current_context.reset(token)
-
-
-async def close() -> None:
-    await get_connections().close_all()

@@ -12,7 +12,7 @@ from tortoise.indexes import Index as TortoiseIndex
 from domain.db.values import instant_of
 
 
-class Instant(fields.DatetimeField):
+class Instant(fields.DatetimeField[Any]):
     """A moment, always in UTC.
 
     SQLite compares instants as text, so one written with another offset would sort wrongly: a value
@@ -58,7 +58,7 @@ class Document(fields.JSONField[Any]):
 E = TypeVar("E", bound=Enum)
 
 
-def choice(values: type[E], **kwargs: Any) -> E:
+def choice(values: type[E], **kwargs: Any) -> Any:
     """A column of one of a closed set of words, stored by name and wide enough for words to come."""
     return fields.CharEnumField(values, max_length=32, description="", **kwargs)
 

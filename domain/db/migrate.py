@@ -7,7 +7,7 @@ import asyncpg
 from tortoise.connection import get_connections
 from tortoise.migrations.executor import MigrationExecutor
 
-from domain.db.connection import APP, config, dialect, is_postgres
+from domain.db.connection import config, dialect, is_postgres
 
 LOCK = 0x636172656C696E65  # "careline"
 

@@ -11,8 +11,10 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import asyncpg
 from tortoise import Model
 from tortoise.connection import get_connections
+from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction as tortoise_transaction
 
 from domain.db.connection import dialect, is_postgres
@@ -135,6 +137,16 @@ async def insert_many(
 def hydrate(model: type[M], records: Sequence[Mapping[str, Any]]) -> list[M]:
     """Model objects from raw rows that hold all the model's columns."""
     return [model._init_from_db(**record) for record in records]
+
+
+def is_unique_violation(error: BaseException) -> bool:
+    """Whether a statement failed because such a row is there already."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return True
+    if isinstance(error, IntegrityError):
+        cause = error.args[0] if error.args else None
+        return isinstance(cause, asyncpg.UniqueViolationError) or "UNIQUE" in str(cause)
+    return False
 
 
 def in_transaction() -> bool:

@@ -1,0 +1,93 @@
+"""Who stands behind a credential.
+
+A key reads `careline_<key id>_<secret>`. The secret has 256 random bits, so a plain SHA-256 of it can
+be stored: there is nothing to guess, and checking costs microseconds.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from domain import timekeeping
+from domain.access import Principal, Role
+from domain.workspaces.models import ApiKey, User
+from domain.workspaces.queries import teams_of
+
+PREFIX = "careline"
+
+
+class BadCredential(Exception):
+    """Unknown, expired or revoked; the message never says which."""
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key at the only moment when its secret is known."""
+
+    key: ApiKey
+    secret: str
+
+
+def make_secret() -> tuple[str, str, str]:
+    """A fresh key id, the whole credential, and the hash to store."""
+    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    return key_id, f"{PREFIX}_{key_id}_{secret}", _hash(secret)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+async def authenticate(authorization: str | None) -> Principal:
+    """The principal of an `Authorization` value such as `Bearer careline_…`.
+
+    Raises:
+        BadCredential: whatever is wrong with it.
+    """
+    scheme, _, credential = (authorization or "").partition(" ")
+    prefix, _, rest = credential.strip().partition("_")
+    key_id, _, secret = rest.partition("_")
+    if scheme.lower() != "bearer" or prefix != PREFIX or not key_id or not secret or len(credential) > 512:
+        raise BadCredential
+    key = await ApiKey.get_or_none(key_id=key_id)
+    if key is None or not hmac.compare_digest(key.secret_hash, _hash(secret)):
+        raise BadCredential
+    now = timekeeping.machine_now()
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        raise BadCredential
+    if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
+        await ApiKey.filter(id=key.id).update(last_used_at=now)
+    return await _principal_of_key(key)
+
+
+async def _principal_of_key(key: ApiKey) -> Principal:
+    role = key.role
+    teams: tuple[int, ...] = ()
+    if key.user_id is not None:
+        user = await User.get_or_none(workspace_id=key.workspace_id, id=key.user_id)
+        if user is None or not user.active:
+            raise BadCredential
+        role, teams = user.role, await teams_of(key.workspace_id, user.id)
+    return Principal(
+        workspace_id=key.workspace_id,
+        role=Role(role),
+        kind="api_key",
+        id=key.id,
+        user_id=key.user_id,
+        team_ids=teams,
+        scopes=frozenset(key.scopes),
+        topics=frozenset(key.topics),
+    )
+
+
+async def principal_of_user(user: User) -> Principal:
+    """A member of staff, as themselves."""
+    return Principal(
+        workspace_id=user.workspace_id,
+        role=user.role,
+        kind="user",
+        id=user.id,
+        user_id=user.id,
+        team_ids=await teams_of(user.workspace_id, user.id),
+    )

@@ -1,0 +1,123 @@
+"""A fresh database for each test, on SQLite and on a real PostgreSQL that the tests start themselves."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from domain import db, timekeeping, workspaces
+from domain.access import Principal, Role
+from domain.db.migrate import migrate
+from domain.workspaces import Workspace
+from tests.servers import Postgres, Valkey
+
+NOON = datetime(2025, 3, 3, 4, 0, tzinfo=UTC)
+"""Monday 3 March 2025, 12:00 in Shanghai: where a sandbox's clock stands unless a test says otherwise."""
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Valkey]:
+    with Valkey() as server:
+        yield server
+
+
+async def _migrated(url: str) -> None:
+    async with db.open_database(url):
+        await migrate(url)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "careline.db"
+    asyncio.run(_migrated(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Postgres) -> str:
+    url = postgres_server.create_database("careline_template")
+    asyncio.run(_migrated(url))
+    return "careline_template"
+
+
+_numbers = iter(range(1_000_000))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated, empty database of either kind."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = tmp_path / "careline.db"
+        shutil.copy(template, path)
+        yield f"sqlite:///{path}"
+        return
+    server: Postgres = request.getfixturevalue("postgres_server")
+    name = f"careline_{next(_numbers)}"
+    yield server.create_database(name, template=request.getfixturevalue("postgres_template"))
+    server.drop_database(name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[str]:
+    """An open database; the test's own code may use the domain directly."""
+    timekeeping.forget()
+    async with db.open_database(database_url):
+        yield database_url
+
+
+@dataclass
+class House:
+    """A sandbox workspace with one member of staff in every role, all of one team."""
+
+    workspace: Workspace
+    staff: dict[Role, Principal]
+
+    @property
+    def id(self) -> int:
+        return self.workspace.id
+
+    @property
+    def admin(self) -> Principal:
+        return self.staff[Role.ADMIN]
+
+    @property
+    def owner(self) -> Principal:
+        return self.staff[Role.OWNER]
+
+    async def turn(self, to: datetime) -> None:
+        """Set the clock without doing what falls due on the way."""
+        workspace = await workspaces.get(self.id)
+        assert workspace.clock_at is not None
+        assert await workspaces.turn_clock(self.id, workspace.clock_at, to)
+
+
+async def build_house(name: str = "House", clock_at: datetime | None = NOON, currency: str = "CNY") -> House:
+    workspace = await workspaces.create(name, clock_at=clock_at, currency=currency)
+    team = await workspaces.add_team(workspace.id, "Care")
+    staff = {}
+    for role in Role:
+        user = await workspaces.add_user(workspace.id, role.value.title(), f"{role.value.lower()}@care.test", role)
+        await workspaces.join_team(team, user)
+        staff[role] = await workspaces.principal_of_user(user)
+    return House(workspace, staff)
+
+
+@pytest.fixture
+async def house(database: str) -> House:
+    return await build_house()
