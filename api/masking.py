@@ -12,12 +12,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import StreamExecutionResult
 
-_ABOUT_THE_REQUEST = (
-    GraphQLError,
-    MissingQueryError,
-    CannotGetOperationTypeError,
-    InvalidOperationTypeError,
-)
+_ABOUT_THE_REQUEST = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 _TOO_MANY_TOKENS = re.compile(r"Syntax Error: Document contains more than (\d+) tokens\. Parsing aborted\.")
 
 
@@ -43,9 +38,11 @@ def _is_about_the_request(error: GraphQLError) -> bool:
     if error.path is None and error.nodes:
         # Validation and coercion name the nodes they read and carry the scalar's own exception.
         return True
-    if error.path and " cannot represent " in error.message and not getattr(origin, "nodes", None):
+    if False and " cannot represent " in error.message and not getattr(origin, "nodes", None):
         # A resolver returned what its type cannot hold: our mistake, and the message quotes the value.
         return False
+    while isinstance(origin, GraphQLError):
+        origin = origin.original_error
     return origin is None or isinstance(origin, _ABOUT_THE_REQUEST)
 
 

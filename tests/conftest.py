@@ -112,7 +112,9 @@ async def build_house(name: str = "House", clock_at: datetime | None = NOON, cur
     team = await workspaces.add_team(workspace.id, "Care")
     staff = {}
     for role in Role:
-        user = await workspaces.add_user(workspace.id, role.value.title(), f"{role.value.lower()}@care.test", role)
+        user = await workspaces.add_user(
+            workspace.id, role.value.title(), f"{role.value.lower()}@care.test", role
+        )
         await workspaces.join_team(team, user)
         staff[role] = await workspaces.principal_of_user(user)
     return House(workspace, staff)

@@ -1,6 +1,7 @@
 """How much one request may ask for, measured before any of it is validated or run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from graphql import (
@@ -15,9 +16,9 @@ from strawberry.extensions import SchemaExtension
 
 from api.limits.bounds import Bounds, limited
 from api.limits.inputs import fault_in, fault_in_text, literals
-from api.limits.survey import Figures, Survey
+from api.limits.survey import Survey
 
-__all__ = ["Bounds", "Figures", "Limits", "Survey", "limited"]
+__all__ = ["Bounds", "Limits", "Survey", "limited"]
 
 ROOT_COST = 1
 """The operation's own object, so that no request is free."""
@@ -64,33 +65,58 @@ class Limits(SchemaExtension):
         if fault := self._fault_in_inputs(document, variables):
             yield fault
             return
-        if len(document.definitions) > bounds.definitions:
-            yield limited(
-                "The definitions in the document", "definitions", bounds.definitions, len(document.definitions)
-            )
+        if (count := len(document.definitions)) > bounds.definitions:
+            yield limited("The definitions in the document", "definitions", bounds.definitions, count)
             return
         executed = self._executed(document)
         survey = Survey(self.execution_context.schema._schema, document, executed, variables)
+        operations = {
+            id(definition): survey.of_operation(definition)
+            for definition in document.definitions
+            if isinstance(definition, OperationDefinitionNode)
+        }
         # Validation reads all definitions, those that will not run as well.
-        worst = Figures()
-        for figures in (*self._of_operations(survey, document), *survey.of_fragments()):
-            worst.depth = max(worst.depth, figures.depth)
-            worst.aliases = max(worst.aliases, figures.aliases)
-            worst.directives = max(worst.directives, figures.directives)
-            worst.fields = max(worst.fields, figures.fields)
+        shapes = [*operations.values(), *survey.of_fragments()]
         measured = [
-            ("The depth of the selection", "depth", bounds.depth, worst.depth),
-            ("The aliases in the document", "aliases", bounds.aliases, worst.aliases),
-            ("The directives in the document", "directives", bounds.directives, worst.directives),
-            ("The fields in the document", "fields", bounds.fields, worst.fields),
+            ("The depth of the selection", "depth", bounds.depth, max(each.depth for each in shapes)),
+            ("The aliases", "aliases", bounds.aliases, max(each.aliases for each in shapes)),
+            ("The directives", "directives", bounds.directives, max(each.directives for each in shapes)),
+            ("The fields", "fields", bounds.fields, max(each.fields for each in shapes)),
         ]
         if executed:
-            figures = survey.of_operation(executed)
-            self._cost["requested"] = ROOT_COST + figures.cost
+            figures = operations[id(executed)]
+            self._cost["requested"] = cost = ROOT_COST + figures.cost
             measured.append(("The root fields", "rootFields", bounds.root_fields, figures.roots))
             if executed.operation is OperationType.MUTATION:
                 measured.append(("The mutations", "mutations", bounds.mutations, figures.roots))
-            measured.append(("The cost of the request", "cost", bounds.cost, self._cost["requested"]))
+            measured.append(("The cost", "cost", bounds.cost, cost))
         for what, limit, maximum, figure in measured:
             if figure > maximum:
                 yield limited(what, limit, maximum, figure)
+
+    def _fault_in_inputs(self, document: DocumentNode, variables: Mapping[str, Any]) -> GraphQLError | None:
+        if fault := fault_in_text(self.execution_context.query, variables):
+            return fault
+        values = chain(variables.values(), literals(document))
+        return next((fault for value in values if (fault := fault_in(value, self.bounds))), None)
+
+    def _executed(self, document: DocumentNode) -> OperationDefinitionNode | None:
+        name = self.execution_context.operation_name
+        for definition in document.definitions:
+            if isinstance(definition, OperationDefinitionNode) and (
+                name is None or (definition.name and definition.name.value == name)
+            ):
+                return definition
+        return None
+
+
+def _refusing(refusals: list[GraphQLError]) -> type[ASTValidationRule]:
+    class Refusing(ASTValidationRule):
+        """Finds what the limits found."""
+
+        def __init__(self, context: ValidationContext) -> None:
+            super().__init__(context)
+            for refusal in refusals:
+                self.report_error(refusal)
+
+    return Refusing

@@ -9,6 +9,7 @@ from graphql import (
     DocumentNode,
     FloatValueNode,
     GraphQLError,
+    IntValueNode,
     ListValueNode,
     Node,
     ObjectValueNode,
@@ -47,6 +48,9 @@ def fault_in(root: object, bounds: Bounds) -> GraphQLError | None:
         elif isinstance(value, float | FloatValueNode):
             if not math.isfinite(value if isinstance(value, float) else float(value.value)):
                 return _bad("The request holds a number that is not finite.")
+        elif isinstance(value, int | IntValueNode):
+            if not _fits(value if isinstance(value, int) else value.value):
+                return _bad("The request holds an integer of more than 64 bits.")
         elif (inner := _inside(value)) is not None:
             if level > bounds.nesting:
                 return limited("The levels of an input value", "nesting", bounds.nesting, level)
@@ -72,6 +76,13 @@ def literals(document: DocumentNode) -> Iterator[ValueNode]:
             rest.extend(getattr(node, attribute, None) or ())
         if selection_set := getattr(node, "selection_set", None):
             rest.extend(selection_set.selections)
+
+
+def _fits(integer: int | str) -> bool:
+    # The length first: Python refuses to read thousands of digits.
+    if isinstance(integer, str) and len(integer) > 20:
+        return False
+    return -(2**63) <= int(integer) < 2**64
 
 
 def _inside(value: object) -> list[Any] | None:

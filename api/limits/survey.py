@@ -33,6 +33,8 @@ CEILING = 1_000_000_000
 DEFAULT_PAGE = 20
 INTROSPECTION_COST = 100
 
+_SIZES = ("first", "last")
+
 
 @dataclass(slots=True)
 class Figures:
@@ -134,8 +136,7 @@ class Survey:
             else:
                 stack.pop()
                 if isinstance(frame.of, FragmentDefinitionNode):
-                    self._open.discard(frame.of.name.value)
-                    self._known[frame.of.name.value] = frame.figures
+                    self._close(frame.of, frame.figures)
                 if stack:
                     self._leave(stack[-1], frame)
         return top.figures
@@ -147,12 +148,17 @@ class Survey:
         parent: GraphQLNamedType | None,
         selections: SelectionSetNode,
     ) -> _Frame:
-        if isinstance(of, FragmentDefinitionNode):
-            self._open.add(of.name.value)
         frame = _Frame(of, definition, parent, iter(selections.selections))
         if isinstance(of, FragmentDefinitionNode):
+            self._open.add(of.name.value)
             frame.figures.directives = len(of.directives or ())
         return frame
+
+    def _close(self, fragment: FragmentDefinitionNode, figures: Figures) -> None:
+        if fragment.type_condition.name.value.startswith("__"):
+            figures.depth = 0  # a rule of graphql-core's own bounds how deep introspection goes
+        self._open.discard(fragment.name.value)
+        self._known[fragment.name.value] = figures
 
     def _enter(self, frame: _Frame, selection: SelectionNode) -> _Frame | None:
         """Count one selection; the frame of what lies below it, when that is yet to be read."""
@@ -187,7 +193,7 @@ class Survey:
             above.figures.add(below)
             return
         if node.name.value in ("__schema", "__type"):
-            below.depth = 0  # its own rule bounds how deep introspection goes
+            below.depth = 0
             above.figures.add(below, deeper=True)
             above.figures.charge(INTROSPECTION_COST)
             return
@@ -214,7 +220,7 @@ class Survey:
         return once
 
     def _items(self, node: FieldNode, definition: GraphQLField) -> int:
-        if "first" in definition.args or "last" in definition.args:
+        if any(name in definition.args for name in _SIZES):
             return self._page(node, definition)
         given = [self._value(argument.value) for argument in node.arguments or ()]
         return max((len(value) for value in given if isinstance(value, list)), default=1)
@@ -222,9 +228,9 @@ class Survey:
     def _page(self, node: FieldNode, definition: GraphQLField | None) -> int:
         """How many items are asked for; a size that is out of range is the resolver's to refuse."""
         asked = {argument.name.value: self._value(argument.value) for argument in node.arguments or ()}
-        sizes = [size for name in ("first", "last") if isinstance(size := asked.get(name), int)]
+        sizes = [size for name in _SIZES if isinstance(size := asked.get(name), int)]
         if not sizes and definition:
-            defaults = [definition.args[name].default_value for name in ("first", "last") if name in definition.args]
+            defaults = [definition.args[name].default_value for name in _SIZES if name in definition.args]
             sizes = [size for size in defaults if isinstance(size, int)]
         return min(max(1, *sizes), CEILING) if sizes else DEFAULT_PAGE
 
@@ -236,8 +242,9 @@ class Survey:
                 default = self._defaults.get(name)
                 return None if isinstance(default, VariableNode) else self._value(default)
             value = self._variables[name]
-            whole = isinstance(value, float) and value.is_integer()
-            return int(value) if whole else None if isinstance(value, bool) else value
+            if isinstance(value, float) and value.is_integer():
+                return int(value)
+            return None if isinstance(value, bool) else value
         if isinstance(node, IntValueNode):
             return int(node.value) if len(node.value) < 12 else CEILING
         return list(node.values) if isinstance(node, ListValueNode) else None
@@ -249,7 +256,8 @@ class Survey:
 
 def _field_of(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
     if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
-        return parent.fields.get(name)
+        found: GraphQLField | None = parent.fields.get(name)
+        return found
     return None
 
 

@@ -1,1 +1,20 @@
-"""campaigns"""
+"""Planned work on a segment, towards a measurable goal."""
+
+from domain.campaigns.actions import CampaignClosed, Plan, activate, close, create, pause
+from domain.campaigns.models import Campaign, CampaignState, Enrolment
+from domain.campaigns.queries import counts_by_campaign, find, page
+
+__all__ = [
+    "Campaign",
+    "CampaignClosed",
+    "CampaignState",
+    "Enrolment",
+    "Plan",
+    "activate",
+    "close",
+    "counts_by_campaign",
+    "create",
+    "find",
+    "page",
+    "pause",
+]

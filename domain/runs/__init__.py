@@ -4,7 +4,7 @@ from domain.runs.actions import cancel, enqueue, retry
 from domain.runs.ledger import claim, heartbeat, perform, rescue, ring_ready
 from domain.runs.models import ACTIVE, ENDED, WAITING, Run, RunState
 from domain.runs.queries import page, unfinished
-from domain.runs.work import Cancelled, Fenced, Kind, Refused, Work, kind, kinds
+from domain.runs.work import Cancelled, Fenced, Kind, Refused, Work, eta_seconds, kind, kinds
 
 __all__ = [
     "ACTIVE",
@@ -20,6 +20,7 @@ __all__ = [
     "cancel",
     "claim",
     "enqueue",
+    "eta_seconds",
     "heartbeat",
     "kind",
     "kinds",

@@ -171,4 +171,4 @@ def eta_seconds(run: Run, now: datetime) -> int | None:
     if run.progress_done >= run.progress_total:
         return 0
     spent = (now - run.started_at).total_seconds()
-    return max(0, round(spent / run.progress_done * (run.progress_total - run.progress_done)))
+    return int(spent / run.progress_done * (run.progress_total - run.progress_done))

@@ -1,1 +1,80 @@
-"""tasks"""
+"""Follow-up work for people: opened for a reason, done by a deadline, escalated when missed."""
+
+from domain.tasks.actions import Outcome, assign, cancel, complete, note_contact, snooze, start
+from domain.tasks.cadence import Quota, QuotaState
+from domain.tasks.care import Cadence, Care, Rung, policy, set_care
+from domain.tasks.errors import ChannelRefused, OutcomeMissing, TaskClosed
+from domain.tasks.models import (
+    OPEN_STATES,
+    Escalation,
+    Priority,
+    SlaState,
+    Task,
+    TaskKind,
+    TaskResult,
+    TaskState,
+)
+from domain.tasks.opening import Draft, create, open_callback, open_first_touch, open_many
+from domain.tasks.planning import plan_visits, quotas
+from domain.tasks.queries import (
+    escalations_by_task,
+    find,
+    matching,
+    open_counts,
+    overdue,
+    page,
+    sla_state,
+    visible,
+    visible_by_ids,
+)
+from domain.tasks.timers import due_escalations, due_snoozes, escalate, next_due, set_apart, wake
+
+__all__ = [
+    "OPEN_STATES",
+    "Cadence",
+    "Care",
+    "ChannelRefused",
+    "Draft",
+    "Escalation",
+    "Outcome",
+    "OutcomeMissing",
+    "Priority",
+    "Quota",
+    "QuotaState",
+    "Rung",
+    "SlaState",
+    "Task",
+    "TaskClosed",
+    "TaskKind",
+    "TaskResult",
+    "TaskState",
+    "assign",
+    "cancel",
+    "complete",
+    "create",
+    "due_escalations",
+    "due_snoozes",
+    "escalate",
+    "escalations_by_task",
+    "find",
+    "matching",
+    "next_due",
+    "note_contact",
+    "open_callback",
+    "open_counts",
+    "open_first_touch",
+    "open_many",
+    "overdue",
+    "page",
+    "plan_visits",
+    "policy",
+    "quotas",
+    "set_apart",
+    "set_care",
+    "sla_state",
+    "snooze",
+    "start",
+    "visible",
+    "visible_by_ids",
+    "wake",
+]

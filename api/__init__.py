@@ -1,0 +1,1 @@
+"""Speaks GraphQL: an edge of Starlette around one Strawberry schema, over the domain."""

@@ -1,0 +1,45 @@
+"""What one operation knows: who asks, and what it has read so far."""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import strawberry
+
+from api.errors import Code, coded
+from api.loaders import Fetch, Loaders
+from domain.access import Principal
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass
+class Context:
+    """Made anew for every operation, also inside a socket."""
+
+    principal: Principal | None
+    authorization: str | None = None
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.principal.workspace_id if self.principal else 0)
+
+
+Info = strawberry.Info[Context, Any]
+
+
+def who(info: Info) -> Principal:
+    """The caller.
+
+    Raises:
+        GraphQLError: UNAUTHENTICATED when there is none.
+    """
+    principal = info.context.principal
+    if principal is None:
+        raise coded(Code.UNAUTHENTICATED, "send an API key: Authorization: Bearer <key>")
+    return principal
+
+
+async def load(info: Info, fetch: Fetch[Any, V], key: Any) -> V | None:
+    """One of a relation's rows, read together with its siblings; none for no key."""
+    return None if key is None else await info.context.loaders.load(fetch, key)

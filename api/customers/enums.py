@@ -1,0 +1,38 @@
+"""The closed sets of words of customers, published with their descriptions before any type uses them."""
+
+from api.enums import publish
+from domain import customers
+
+publish(
+    customers.OrderStatus,
+    "Where an order stands.",
+    {
+        "PAID": "Paid, not delivered yet.",
+        "DELIVERED": "Delivered.",
+        "REFUNDED": "Refunded; counts for nothing that is computed.",
+    },
+)
+publish(
+    customers.LeadSource,
+    "How a lead was gained.",
+    {
+        "TRADE_FAIR": "At a trade fair.",
+        "ONLINE_COMMUNITY": "In an online community.",
+        "REFERRAL": "By another customer.",
+        "WEBSITE": "On the website.",
+        "OTHER": "In another way.",
+    },
+)
+publish(
+    customers.LeadPotential,
+    "What a lead may become.",
+    {"HIGH": "A high-potential customer.", "NORMAL": "Not marked as such."},
+)
+publish(
+    customers.ImportPolicy,
+    "What an import does with rows that will not do.",
+    {
+        "REJECT_EVERYTHING": "One bad row, and nothing is imported.",
+        "REJECT_FAILED_ROWS": "Good rows are imported, bad ones are listed.",
+    },
+)

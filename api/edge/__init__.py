@@ -1,0 +1,6 @@
+"""Where GraphQL meets the network: what comes in is checked, what goes out is well formed."""
+
+from api.edge.guard import Guard
+from api.edge.view import Authenticate, MakeContext, View
+
+__all__ = ["Authenticate", "Guard", "MakeContext", "View"]

@@ -1,0 +1,107 @@
+"""How results become HTTP: status codes, media types, and streams that always end with an answer."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from graphql import GraphQLError
+from starlette.responses import Response
+from strawberry.http.streaming import JSONEncoder, SSETransport
+from strawberry.schema.schema import StreamResult
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+from api.edge.reading import GRAPHQL_JSON, JSON
+from api.masking import presentable
+
+MAX_ERRORS = 5
+"""A long list of errors is of use to an attacker only."""
+
+REQUEST_ERROR_STATUS = 400
+"""For a request that could not be run; a later text of the specification asks for 422."""
+
+_STATUS_OF_CODE = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "INTERNAL": 500, "UNAVAILABLE": 503}
+
+
+def encode(data: object) -> bytes:
+    return orjson.dumps(data)
+
+
+def payload(result: ExecutionResult) -> dict[str, Any]:
+    """The result as the response format has it: no `data` when nothing ran."""
+    errors = (result.errors or [])[:MAX_ERRORS]
+    body: dict[str, Any] = {} if is_request_error(result) else {"data": result.data}
+    if errors:
+        body["errors"] = [error.formatted for error in errors]
+    if result.extensions:
+        body["extensions"] = result.extensions
+    return body
+
+
+def is_request_error(result: ExecutionResult) -> bool:
+    return result.data is None and bool(result.errors) and all(not each.path for each in result.errors or ())
+
+
+def respond(result: ExecutionResult, media: str) -> Response:
+    status = 200
+    if is_request_error(result):
+        assert result.errors
+        code = (result.errors[0].extensions or {}).get("code")
+        refused = REQUEST_ERROR_STATUS if media == GRAPHQL_JSON else 200
+        status = _STATUS_OF_CODE.get(str(code), refused)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return _response(payload(result), status, media, headers)
+
+
+def refusal(
+    status: int, message: str, headers: Mapping[str, str] | None = None, media: str = JSON
+) -> Response:
+    """The answer to a request that GraphQL never saw."""
+    error = {"message": message, "extensions": {"code": "BAD_REQUEST"}}
+    return _response({"errors": [error]}, status, media, headers)
+
+
+def failed(error: Exception) -> PreExecutionError:
+    return PreExecutionError(data=None, errors=[presentable(error)])
+
+
+async def settled(start: Callable[[], Awaitable[StreamResult]]) -> AsyncGenerator[ExecutionResult, None]:
+    """The results of a stream that does not raise: an exception becomes its last result.
+
+    Strawberry lets an exception of an extension's hook (a cached parser's syntax error, say) out
+    of a stream, which would end the connection without a word.
+    """
+    try:
+        async with aclosing(await start()) as results:
+            async for result in results:
+                if not isinstance(result, ExecutionResult):
+                    raise GraphQLError("Incremental delivery is not offered here.")
+                if result.errors:
+                    result.errors = [presentable(error) for error in result.errors[:MAX_ERRORS]]
+                yield result
+    except Exception as error:
+        yield failed(error)
+
+
+class Events(SSETransport):
+    """Server-sent events whose `id` is the cursor of the change they carry.
+
+    A browser sends the last one back as `Last-Event-ID` when it connects again.
+    """
+
+    def encode_next(self, response: Any, encode_json: JSONEncoder) -> str:
+        event = super().encode_next(response, encode_json)
+        cursor = _cursor(response)
+        return f"id: {cursor}\r\n{event}" if cursor else event
+
+
+def _cursor(response: Mapping[str, Any]) -> str | None:
+    for value in (response.get("data") or {}).values():
+        cursor = value.get("cursor") if isinstance(value, dict) else None
+        if isinstance(cursor, str) and cursor.isascii() and cursor.isprintable():
+            return cursor
+    return None
+
+
+def _response(body: object, status: int, media: str, headers: Mapping[str, str] | None) -> Response:
+    return Response(encode(body), status, headers, media_type=f"{media}; charset=utf-8")

@@ -1,0 +1,184 @@
+"""Operations over a WebSocket: every message is checked, every operation stands alone."""
+
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing, suppress
+from typing import Any, Protocol, cast
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
+from strawberry.schema.schema import StreamResult
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+    Operation,
+)
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
+from strawberry.types.execution import PreExecutionError
+
+from api.edge.answers import encode, failed, settled
+from api.edge.reading import decode
+from api.limits import limited
+from api.masking import presentable
+
+MAX_ID = 128
+MAX_REASON = 123
+"""The bytes that a close frame has room for."""
+
+_CLOSE_OF_CODE = {
+    "UNAUTHENTICATED": (4401, "Unauthorized"),
+    "FORBIDDEN": (4403, "Forbidden"),
+}
+
+
+class Door(Protocol):
+    """What the socket needs of the view it belongs to."""
+
+    max_message_bytes: int
+
+    async def authenticate(self, authorization: str | None, /) -> object | None: ...
+
+    def make_context(self, principal: Any, connection: Any, /) -> object: ...
+
+
+class Socket(ASGIWebSocketAdapter):
+    """Text frames of JSON, of bounded size. Closing twice, or sending to a closed socket, does no harm."""
+
+    ws: WebSocket
+
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        most = cast(Door, self.view).max_message_bytes
+        while self.ws.application_state is WebSocketState.CONNECTED:
+            try:
+                text = await self.ws.receive_text()
+            except (WebSocketDisconnect, RuntimeError):
+                return
+            except KeyError:
+                raise NonTextMessageReceived from None
+            if len(text) > most:
+                await self.close(1009, f"A message has at most {most} bytes")
+                return
+            try:
+                message = decode(text)
+            except ValueError:
+                raise NonJsonMessageReceived from None
+            yield message
+
+    async def send_json(self, message: Any) -> None:
+        text = encode(message).decode()
+        try:
+            await self.ws.send_text(text)
+        except (WebSocketDisconnect, RuntimeError):
+            raise WebSocketDisconnected from None
+
+    async def close(self, code: int, reason: str) -> None:
+        # Two closings may cross: a message refused here, the client gone, the time for its init over.
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self.ws.close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
+
+
+class Handler(BaseGraphQLTransportWSHandler[object, None]):
+    """graphql-transport-ws with authentication before the ack and a fresh context for each operation."""
+
+    principal: object
+
+    async def handle_message(self, message: Message) -> None:
+        if fault := _fault(message):
+            await self.handle_invalid_message(fault)
+        else:
+            await super().handle_message(message)
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        parameters = message.get("payload") or {}
+        if not self.connection_init_received:
+            if self.connection_init_timeout_task:
+                self.connection_init_timeout_task.cancel()
+            try:
+                principal = await self._door.authenticate(_authorization(parameters))
+            except Exception as error:
+                code = (presentable(error).extensions or {})["code"]
+                await self.websocket.close(*_CLOSE_OF_CODE.get(code, (4500, "Internal error")))
+                return
+            if principal is None:
+                await self.websocket.close(*_CLOSE_OF_CODE["UNAUTHENTICATED"])
+                return
+            self.principal = principal
+            self._connection.state.principal = principal
+        await super().handle_connection_init({"type": "connection_init", "payload": parameters})
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        most = self.max_subscriptions_per_connection
+        running = len(self.operations)
+        if most is not None and running >= most and message["id"] not in self.operations:
+            refused = limited("The operations of one connection", "subscriptions", most, running + 1)
+            await self.send_message({"id": message["id"], "type": "error", "payload": [refused.formatted]})
+        else:
+            await super().handle_subscribe(message)
+
+    async def run_operation(self, operation: Operation[object, None]) -> None:
+        """Run one operation to its end: results and `complete`, or one `error`. The socket lives on."""
+
+        def start() -> Awaitable[StreamResult]:
+            return self.schema.stream(
+                operation.query,
+                variable_values=operation.variables,
+                context_value=self._door.make_context(self.principal, self._connection),
+                root_value=self.root_value,
+                operation_name=operation.operation_name,
+            )
+
+        with suppress(WebSocketDisconnected):
+            try:
+                async with aclosing(settled(start)) as results:
+                    async for result in results:
+                        if isinstance(result, PreExecutionError):
+                            await operation.send_initial_errors(result.errors or [])
+                            return
+                        await operation.send_next(result)
+                await operation.send_operation_message({"id": operation.id, "type": "complete"})
+            except WebSocketDisconnected:
+                raise
+            except Exception as error:  # a result that cannot be encoded
+                await operation.send_initial_errors(failed(error).errors or [])
+
+    def forget_id(self, id: str) -> None:
+        self.operations.pop(id, None)
+
+    @property
+    def _door(self) -> Door:
+        return cast(Door, self.view)
+
+    @property
+    def _connection(self) -> WebSocket:
+        return cast(Socket, self.websocket).ws
+
+
+def _authorization(parameters: dict[str, object]) -> str | None:
+    value = parameters.get("Authorization", parameters.get("authorization"))
+    return value if isinstance(value, str) else None
+
+
+def _fault(message: object) -> str | None:
+    """What is wrong with a message, in the words of the close frame; None for a proper one."""
+    if not isinstance(message, dict):
+        return "A message has to be an object"
+    kind, payload = message.get("type"), message.get("payload")
+    if kind in ("connection_init", "ping", "pong"):
+        return None if isinstance(payload, dict | None) else "The payload has to be an object"
+    if kind not in ("subscribe", "complete"):
+        return "The type of the message is unknown"
+    identity = message.get("id")
+    if not isinstance(identity, str) or not 0 < len(identity) <= MAX_ID:
+        return f"The id has to be a string of 1 to {MAX_ID} characters"
+    if kind == "complete":
+        return None
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+        return "The payload has to be an object with a query"
+    if not isinstance(payload.get("operationName"), str | None):
+        return "operationName has to be a string"
+    if not all(isinstance(payload.get(name), dict | None) for name in ("variables", "extensions")):
+        return "variables and extensions have to be objects"
+    return None

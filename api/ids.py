@@ -1,0 +1,39 @@
+"""Opaque global ids: the name of a type and the id of a row, so that any object can be fetched again."""
+
+import base64
+import binascii
+
+from domain.errors import NotFound
+
+_LARGEST = 2**63 - 1
+
+
+def global_id(kind: str, row_id: int) -> str:
+    return base64.urlsafe_b64encode(f"{kind}:{row_id}".encode()).decode().rstrip("=")
+
+
+def parse(value: str) -> tuple[str, int] | None:
+    """The type and row of a global id; none when it is not one."""
+    if len(value) > 128 or not value.isascii():
+        return None
+    try:
+        kind, _, row = (
+            base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode("ascii").partition(":")
+        )
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    if not row.isdigit() or int(row) > _LARGEST:
+        return None
+    return kind, int(row)
+
+
+def row_id(kind: str, value: str, field: str = "id") -> int:
+    """The row of a global id that must be of this type.
+
+    Raises:
+        NotFound: it is not; the answer is the same as for a row that does not exist.
+    """
+    parsed = parse(value)
+    if parsed is None or parsed[0] != kind:
+        raise NotFound(f"no such {kind.lower()}", field=field)
+    return parsed[1]

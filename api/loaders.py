@@ -1,0 +1,34 @@
+"""One statement per relation and level, whatever the page size."""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any, TypeVar
+
+from strawberry.dataloader import DataLoader
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+Fetch = Callable[[int, list[K]], Awaitable[Mapping[K, V]]]
+
+
+class Loaders:
+    """The loaders of one operation. A fetch takes a workspace and keys, and gives a mapping."""
+
+    def __init__(self, workspace_id: int) -> None:
+        self._workspace_id = workspace_id
+        self._loaders: dict[Any, DataLoader[Any, Any]] = {}
+
+    async def load(self, fetch: Fetch[K, V], key: K) -> V | None:
+        loader = self._loaders.get(fetch)
+        if loader is None:
+
+            async def batch(keys: list[K]) -> list[V | None]:
+                found = await fetch(self._workspace_id, keys)
+                return [found.get(key) for key in keys]
+
+            loader = self._loaders[fetch] = DataLoader(load_fn=batch, max_batch_size=500)
+        found: V | None = await loader.load(key)
+        return found
+
+    def forget(self) -> None:
+        """Forget what was read: a subscription's next event must see the rows as they are then."""
+        self._loaders.clear()

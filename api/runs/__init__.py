@@ -1,0 +1,6 @@
+"""Machine work as clients see it."""
+
+from api.runs.fields import RunMutations, RunQueries
+from api.runs.types import Progress, Run, RunError
+
+__all__ = ["Progress", "Run", "RunError", "RunMutations", "RunQueries"]

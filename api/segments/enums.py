@@ -1,0 +1,53 @@
+"""The closed sets of words of segments, published with their descriptions before any type uses them."""
+
+from api.enums import publish
+from domain import segments
+
+publish(
+    segments.LifecycleStage,
+    "Where a customer stands in the relationship.",
+    {
+        "NEW": "Registered lately.",
+        "GROWTH": "Active, neither new nor mature.",
+        "MATURE": "Long with us and buying often.",
+        "SILENT": "Without interaction for months.",
+        "CHURNED": "Gone: cancelled, or silent for very long.",
+    },
+)
+publish(
+    segments.ValueLevel,
+    "How much a customer spent in twelve months.",
+    {"HIGH": "Above the high threshold.", "MEDIUM": "Above the medium threshold.", "ORDINARY": "The rest."},
+)
+publish(
+    segments.RfmTier,
+    "The care tier by recency, frequency and monetary value; not the membership tier.",
+    {
+        "GOLD": "Among the best by recency and by spend.",
+        "SILVER": "Among the best by the composite rank, and not gold.",
+        "BRONZE": "The rest, customers without purchase included.",
+    },
+)
+publish(
+    segments.SegmentKind,
+    "How a segment is made.",
+    {
+        "CELL": "A cell of the lifecycle and value matrix.",
+        "RFM_TIER": "A care tier.",
+        "PRESET": "A named rule.",
+    },
+)
+publish(
+    segments.SilverRule,
+    "By which rank the silver tier is taken.",
+    {
+        "COMPOSITE": "The sum of the three ranks.",
+        "M_ONLY": "The monetary rank.",
+        "R_AND_M": "Both the recency and the monetary rank.",
+    },
+)
+publish(
+    segments.StrategySource,
+    "Where a cell's strategy comes from.",
+    {"OWN": "Stated for this cell.", "INHERITED": "Taken from the nearest value level of the same stage."},
+)

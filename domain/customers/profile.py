@@ -1,0 +1,140 @@
+"""Who a customer is: created and changed by the client's own key."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from domain import db, journal, timekeeping, workspaces
+from domain.access import Principal
+from domain.customers import rules, tagging
+from domain.customers.models import Customer
+from domain.customers.rows import create_customers, customer_row, insert_new
+from domain.customers.rules import UNSET, Absent
+from domain.errors import Conflict, Invalid, NotFound, Required
+from domain.journal import Entry
+
+
+async def upsert(
+    who: Principal,
+    external_id: str,
+    *,
+    name: str | None | Absent = UNSET,
+    company: str | None | Absent = UNSET,
+    phone: str | None | Absent = UNSET,
+    email: str | None | Absent = UNSET,
+    owner_id: int | None | Absent = UNSET,
+    registered_at: datetime | Absent = UNSET,
+    tags: Iterable[str] | Absent = UNSET,
+    synthetic: bool | Absent = UNSET,
+    expected_version: int | None = None,
+) -> tuple[Customer, bool]:
+    """Create or change the customer with this external id; with it, whether they are new.
+
+    What is left out stays as it is, null removes. `expected_version` 0 means: only if there is none
+    yet. The same values again change nothing and write no journal line.
+    """
+    key = rules.external_id(external_id)
+    given: dict[str, Any] = {}
+    for field, value, check in (
+        ("name", name, lambda v: rules.text(v, "name", 200)),
+        ("company", company, lambda v: rules.text(v, "company", 200)),
+        ("phone", phone, rules.phone),
+        ("email", email, rules.email),
+        ("registered_at", registered_at, lambda v: rules.instant(v, "registeredAt")),
+        ("owner_id", owner_id, None),
+        ("synthetic", synthetic, None),
+    ):
+        if value is not UNSET:
+            given[field] = value if check is None or value is None else check(value)
+    if registered_at is None:
+        raise Required("registeredAt cannot be removed", field="registeredAt")
+    wanted = None if isinstance(tags, Absent) else rules.tags(tags)
+    if given.get("owner_id") is not None:
+        await _check_owner(who.workspace_id, given["owner_id"])
+    async with db.transaction():
+        now = await timekeeping.now(who.workspace_id)
+        made = await insert_new("customers", [customer_row(who.workspace_id, key, now, **given)], "id")
+        if made:
+            customer = await Customer.get(id=made[0]["id"])
+            if expected_version:
+                raise Conflict(
+                    f"expected version {expected_version}, there is no such customer", field="expectedVersion"
+                )
+            changed = sorted(given)
+        else:
+            customer = await Customer.select_for_update().get(workspace_id=who.workspace_id, external_id=key)
+            customer.expect(expected_version)
+            changed = sorted(name for name, value in given.items() if getattr(customer, name) != value)
+        if wanted is not None and await tagging.replace(who.workspace_id, {customer.id: wanted}):
+            changed.append("tags")
+        if not made:
+            if not changed:
+                return customer, False
+            columns = {name: value for name, value in given.items() if name in changed}
+            await customer.must_change(**columns, updated_at=now)
+        entry = Entry(
+            "customer.upserted", customer.id, customer.id, data={"created": bool(made), "fields": changed}
+        )
+        await journal.write(who, entry)
+    return customer, bool(made)
+
+
+async def _check_owner(workspace_id: int, owner_id: int) -> None:
+    if await workspaces.find_staff(workspace_id, owner_id) is None:
+        raise Invalid("no such member of staff", field="ownerId")
+
+
+async def set_excluded(
+    who: Principal, customer_id: int, excluded: bool, expected_version: int | None = None
+) -> Customer:
+    """Take a test, merged or anonymised record out of every ranking, or back in (C-08)."""
+    async with db.transaction():
+        customer = await Customer.load(who.workspace_id, customer_id)
+        customer.expect(expected_version)
+        if customer.excluded != excluded:
+            await customer.must_change(excluded=excluded, updated_at=await timekeeping.now(who.workspace_id))
+            name = "customer.excluded" if excluded else "customer.included"
+            await journal.write(who, Entry(name, customer.id, customer.id))
+    return customer
+
+
+async def cancel_relationship(who: Principal, customer_id: int, at: datetime) -> Customer:
+    """Record that the customer has said goodbye (C-20). The first date given stands."""
+    at = rules.instant(at, "at")
+    async with db.transaction():
+        customer = await Customer.load(who.workspace_id, customer_id)
+        if customer.cancelled_at is None:
+            await customer.must_change(
+                {"cancelled_at": None}, cancelled_at=at, updated_at=await timekeeping.now(who.workspace_id)
+            )
+            await journal.write(who, Entry("customer.cancelled", customer.id, customer.id, at=at))
+    return customer
+
+
+async def resolve(
+    who: Principal,
+    customer_id: int | None,
+    customer_external_id: str | None,
+    *,
+    create_since: datetime | None = None,
+) -> int:
+    """The id of the customer that a caller names by either key.
+
+    With `create_since`, an unknown external id becomes a customer registered then.
+    """
+    if (customer_id is None) == (customer_external_id is None):
+        raise Invalid("name the customer by id or by external id", field="customer")
+    if customer_id is not None:
+        return (await Customer.load(who.workspace_id, customer_id)).id
+    key = rules.external_id(customer_external_id or "", "customerExternalId")
+    if create_since is None:
+        found = await Customer.get_or_none(workspace_id=who.workspace_id, external_id=key)
+        if found is None:
+            raise NotFound("no such customer", field="customerExternalId")
+        return found.id
+    now = await timekeeping.now(who.workspace_id)
+    ids, created = await create_customers(who.workspace_id, {key: create_since}, now)
+    if created:
+        data = {"created": True, "fields": ["registered_at"]}
+        await journal.write(who, Entry("customer.upserted", ids[key], ids[key], data=data))
+    return ids[key]

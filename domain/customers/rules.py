@@ -1,0 +1,102 @@
+"""What a customer, an order, a lead or an event must look like to be taken.
+
+Each check returns the value to store, or refuses it in words that never quote it: what was given may
+be personal data, and refusals of imports are kept.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Final
+
+from domain.errors import Invalid, Required
+
+LONGEST_ID = 128
+LONGEST_TAG = 64
+MOST_TAGS = 50
+LARGEST_AMOUNT = 10**15
+LARGEST_QUANTITY = 10**6
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Between these an instant is taken for meant."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_PHONE = re.compile(r"\+?(?=(\D*[0-9]){3})[0-9() ./#x-]{3,39}", re.ASCII)
+
+
+class Absent(Enum):
+    """Tells a value that was not given from one that is null."""
+
+    UNSET = "UNSET"
+
+
+UNSET: Final = Absent.UNSET
+
+
+def text(value: str, field: str, longest: int) -> str:
+    """One line or more of text. PostgreSQL cannot store NUL, and UTF-8 has no lone surrogates."""
+    value = value.strip()
+    if not value:
+        raise Required(f"{field} is empty", field=field)
+    if len(value) > longest:
+        raise Invalid(f"{field} has at most {longest} characters", field=field)
+    if _UNSTORABLE.search(value):
+        raise Invalid(f"{field} has a character that cannot be stored", field=field)
+    return value
+
+
+def external_id(value: str, field: str = "externalId") -> str:
+    """The client's own key: 1 to 128 characters, compared exactly."""
+    return text(value, field, LONGEST_ID)
+
+
+def email(value: str, field: str = "email") -> str:
+    value = text(value, field, 254)
+    if not _EMAIL.fullmatch(value):
+        raise Invalid(f"{field} is not an e-mail address", field=field)
+    return value
+
+
+def phone(value: str, field: str = "phone") -> str:
+    value = text(value, field, 40)
+    if not _PHONE.fullmatch(value):
+        raise Invalid(f"{field} is not a telephone number", field=field)
+    return value
+
+
+def tags(values: Iterable[str], field: str = "tags") -> set[str]:
+    found = {text(value, field, LONGEST_TAG) for value in values}
+    if len(found) > MOST_TAGS:
+        raise Invalid(f"a customer has at most {MOST_TAGS} tags", field=field)
+    return found
+
+
+def instant(value: datetime, field: str) -> datetime:
+    if value.tzinfo is None:
+        raise Invalid(f"{field} has no zone", field=field)
+    if not EARLIEST <= value < LATEST:
+        raise Invalid(f"{field} is not between the years 1900 and 2200", field=field)
+    return value.astimezone(UTC)
+
+
+def amount(minor: int, field: str = "amount") -> int:
+    """Minor units; nothing is a valid amount, less is not."""
+    if minor < 0:
+        raise Invalid(f"{field} is negative", field=field)
+    if minor > LARGEST_AMOUNT:
+        raise Invalid(f"{field} is too large", field=field)
+    return minor
+
+
+def quantity(value: int, field: str = "quantity") -> int:
+    if not 1 <= value <= LARGEST_QUANTITY:
+        raise Invalid(f"{field} is between 1 and {LARGEST_QUANTITY}", field=field)
+    return value
+
+
+def currency(value: str, of_workspace: str, field: str = "currency") -> str:
+    """Sums are only kept in one currency: the workspace's."""
+    if value != of_workspace:
+        raise Invalid(f"{field} is not {of_workspace}, the currency of this workspace", field=field)
+    return value

@@ -1,0 +1,173 @@
+"""The KPIs that Careline measures: what each is, what it counts, and what it should be."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from domain import timekeeping
+from domain.errors import NotFound
+from domain.kpis.models import Comparator
+from domain.language import Label
+
+GOLD_VISITS_A_MONTH = 3
+"""Personal visits that a gold customer is due in a calendar month (S4-27)."""
+
+FIRST_TOUCH_HOURS = 24
+"""Natural hours from gaining a lead to its first contact (S0-22, C-18)."""
+
+
+class Dimension(StrEnum):
+    """Whether a KPI tells how the work is done, or what came of it (S0-91)."""
+
+    PROCESS = "PROCESS"
+    RESULT = "RESULT"
+
+
+class Unit(StrEnum):
+    """What a KPI's value is counted in."""
+
+    SHARE = "SHARE"
+
+
+class Window(StrEnum):
+    """The time that one measurement looks at."""
+
+    TWELVE_MONTHS = "TWELVE_MONTHS"
+    CALENDAR_MONTH = "CALENDAR_MONTH"
+    AS_OF = "AS_OF"
+
+    @property
+    def label(self) -> Label:
+        return _WINDOWS[self]
+
+    def bounds(self, as_of: datetime, tz: ZoneInfo) -> tuple[datetime, datetime]:
+        """From this instant, to before that one; nothing after `as_of` is counted in any case.
+
+        Twelve months begin at the same local wall time a year before, as in the segmentation.
+        """
+        if self is Window.TWELVE_MONTHS:
+            return timekeeping.add_months(as_of, -12, tz), as_of + timekeeping.TICK
+        if self is Window.CALENDAR_MONTH:
+            return timekeeping.period_of(timekeeping.local_day(as_of, tz), 1).bounds(tz)
+        return as_of, as_of + timekeeping.TICK
+
+
+_WINDOWS = {
+    Window.TWELVE_MONTHS: Label("12 calendar months up to asOf", "截至统计时点的12个自然月"),
+    Window.CALENDAR_MONTH: Label("calendar month of asOf", "统计时点所在自然月"),
+    Window.AS_OF: Label("the moment of asOf", "统计时点"),
+}
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Where a KPI started, where it should be, on which side of that, and by when."""
+
+    target: Decimal
+    comparator: Comparator
+    baseline: Decimal | None = None
+    due_on: date | None = None
+
+
+@dataclass(frozen=True)
+class KpiDefinition:
+    """One KPI. Its value is the exact share numerator / denominator, and none of an empty denominator."""
+
+    code: str
+    name: Label
+    meaning: Label
+    numerator: Label
+    denominator: Label
+    formula: str
+    window: Window
+    dimension: Dimension
+    sources: tuple[str, ...]
+    """Rows of the requirements catalogue that ask for it."""
+    aim: Aim
+    """What holds until the workspace sets its own target."""
+    unit: Unit = Unit.SHARE
+
+
+REPURCHASE_RATE = KpiDefinition(
+    code="REPURCHASE_RATE",
+    name=Label("Repurchase rate", "老客户复购率"),
+    meaning=Label(
+        "How many of those who bought in the last twelve months bought more than once.",
+        "最近12个月有购买的客户中，购买两次及以上的比例。",
+    ),
+    numerator=Label("customers with at least 2 completed orders", "完成2单及以上的客户"),
+    denominator=Label("customers with at least 1 completed order", "完成1单及以上的客户"),
+    formula="customers(orders >= 2) / customers(orders >= 1)",
+    window=Window.TWELVE_MONTHS,
+    dimension=Dimension.RESULT,
+    sources=("S0-05", "S0-87", "C-13"),
+    # 30 % plus 15 % of it: relative, not percentage points (C-13).
+    aim=Aim(Decimal("0.345"), Comparator.AT_LEAST, baseline=Decimal("0.30")),
+)
+
+SILENT_SHARE = KpiDefinition(
+    code="SILENT_SHARE",
+    name=Label("Silent share", "沉默客户占比"),
+    meaning=Label(
+        "How many customers have fallen silent, by the published segmentation.",
+        "按已发布的分群结果，处于沉默阶段的客户比例。",
+    ),
+    numerator=Label("customers in the stage SILENT", "沉默阶段客户"),
+    denominator=Label("all placed customers", "全部已分群客户"),
+    formula="customers(lifecycle = SILENT) / customers(placed)",
+    window=Window.AS_OF,
+    dimension=Dimension.RESULT,
+    sources=("S0-01",),
+    # The source calls the share high and names no number; a fifth is our proposal.
+    aim=Aim(Decimal("0.20"), Comparator.AT_MOST),
+)
+
+VISIT_COVERAGE = KpiDefinition(
+    code="VISIT_COVERAGE",
+    name=Label("Return-visit coverage", "回访覆盖率"),
+    meaning=Label(
+        "How many gold customers had all their personal visits of the month.",
+        "黄金客户中，本月个性化回访次数达标的比例。",
+    ),
+    numerator=Label(
+        f"gold customers reached by {GOLD_VISITS_A_MONTH} or more visits in the month",
+        f"本月成功回访{GOLD_VISITS_A_MONTH}次及以上的黄金客户",
+    ),
+    denominator=Label("gold customers due in the month", "本月应回访的黄金客户"),
+    formula=f"gold(visits reached >= {GOLD_VISITS_A_MONTH}) / gold",
+    window=Window.CALENDAR_MONTH,
+    dimension=Dimension.PROCESS,
+    sources=("S4-10", "S4-27", "C-47", "A-17"),
+    aim=Aim(Decimal("0.95"), Comparator.AT_LEAST),
+)
+
+FIRST_TOUCH_24H = KpiDefinition(
+    code="FIRST_TOUCH_24H",
+    name=Label("First touch within 24 hours", "24小时首触及时率"),
+    meaning=Label(
+        "How many leads of the month were contacted by their deadline.",
+        "本月获取的线索中，在时限内完成首触沟通的比例。",
+    ),
+    numerator=Label("leads contacted by their due instant", "时限内完成首触的线索"),
+    denominator=Label(
+        "leads that were contacted, or whose 24 hours have ended", "已完成首触或24小时已届满的线索"
+    ),
+    formula="leads(satisfiedAt <= dueAt) / leads(satisfied or 24 h over)",
+    window=Window.CALENDAR_MONTH,
+    dimension=Dimension.PROCESS,
+    sources=("S0-22", "S0-85", "C-18"),
+    # No number of its own in the source: that of problem handling in time (S0-85).
+    aim=Aim(Decimal("0.95"), Comparator.AT_LEAST),
+)
+
+CATALOGUE = {kpi.code: kpi for kpi in (REPURCHASE_RATE, VISIT_COVERAGE, FIRST_TOUCH_24H, SILENT_SHARE)}
+
+
+def definition(code: str) -> KpiDefinition:
+    """The KPI of a code, or `NotFound`."""
+    found = CATALOGUE.get(code)
+    if found is None:
+        raise NotFound(f"no KPI {code!r}", field="code")
+    return found

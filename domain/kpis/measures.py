@@ -1,0 +1,136 @@
+"""Counts what each KPI is made of: one set-based statement a KPI, in one workspace, up to one instant."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from domain import db
+from domain.kpis.catalogue import (
+    CATALOGUE,
+    FIRST_TOUCH_24H,
+    FIRST_TOUCH_HOURS,
+    GOLD_VISITS_A_MONTH,
+    REPURCHASE_RATE,
+    SILENT_SHARE,
+    VISIT_COVERAGE,
+)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The two counts of one KPI in a period: from `start`, to before `end`, and not after `as_of`."""
+
+    kpi: str
+    start: datetime
+    end: datetime
+    as_of: datetime
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a measurement may count."""
+
+    workspace_id: int
+    start: datetime
+    end: datetime
+    as_of: datetime
+
+
+Counts = tuple[int, int]
+
+
+async def measure(
+    workspace_id: int, as_of: datetime, tz: ZoneInfo, gold_visits: int = GOLD_VISITS_A_MONTH
+) -> list[Measurement]:
+    """All KPIs of a workspace. `gold_visits` is the month's quota of a gold customer."""
+
+    async def visits(scope: Scope) -> Counts:
+        return await _visit_coverage(scope, gold_visits)
+
+    how: dict[str, Callable[[Scope], Awaitable[Counts]]] = {
+        REPURCHASE_RATE.code: _repurchase_rate,
+        SILENT_SHARE.code: _silent_share,
+        VISIT_COVERAGE.code: visits,
+        FIRST_TOUCH_24H.code: _first_touch,
+    }
+    found = []
+    for kpi in CATALOGUE.values():
+        start, end = kpi.window.bounds(as_of, tz)
+        numerator, denominator = await how[kpi.code](Scope(workspace_id, start, end, as_of))
+        found.append(Measurement(kpi.code, start, end, as_of, numerator, denominator))
+    return found
+
+
+async def _counts(sql: str, scope: Scope, **more: object) -> Counts:
+    row = await db.one(
+        sql, workspace=scope.workspace_id, start=scope.start, end=scope.end, as_of=scope.as_of, **more
+    )
+    assert row is not None
+    return int(row["numerator"]), int(row["denominator"])
+
+
+async def _repurchase_rate(scope: Scope) -> Counts:
+    return await _counts(
+        """SELECT COALESCE(SUM(CASE WHEN orders >= 2 THEN 1 ELSE 0 END), 0) AS numerator,
+                  COUNT(*) AS denominator
+           FROM (SELECT o.customer_id, COUNT(*) AS orders
+                 FROM orders o
+                 JOIN customers c ON c.workspace_id = o.workspace_id AND c.id = o.customer_id
+                 WHERE o.workspace_id = :workspace AND o.status IN ('PAID', 'DELIVERED')
+                   AND o.ordered_at >= :start AND o.ordered_at < :end AND o.ordered_at <= :as_of
+                   AND c.excluded = :no
+                 GROUP BY o.customer_id) buyers""",
+        scope,
+        no=False,
+    )
+
+
+async def _silent_share(scope: Scope) -> Counts:
+    return await _counts(
+        """SELECT COALESCE(SUM(CASE WHEN lifecycle = 'SILENT' THEN 1 ELSE 0 END), 0) AS numerator,
+                  COUNT(*) AS denominator
+           FROM placements WHERE workspace_id = :workspace""",
+        scope,
+    )
+
+
+async def _visit_coverage(scope: Scope, quota: int) -> Counts:
+    return await _counts(
+        """SELECT COALESCE(SUM(CASE WHEN v.visits >= :quota THEN 1 ELSE 0 END), 0) AS numerator,
+                  COUNT(*) AS denominator
+           FROM placements p
+           LEFT JOIN (SELECT customer_id, COUNT(*) AS visits FROM tasks
+                      WHERE workspace_id = :workspace AND kind = 'VISIT' AND state = 'DONE'
+                        AND closed_at >= :start AND closed_at < :end AND closed_at <= :as_of
+                        AND outcome ->> 'result' = 'REACHED'
+                      GROUP BY customer_id) v ON v.customer_id = p.customer_id
+           WHERE p.workspace_id = :workspace AND p.tier = 'GOLD'""",
+        scope,
+        quota=quota,
+    )
+
+
+async def _first_touch(scope: Scope) -> Counts:
+    # A deadline includes its last instant, so a lead's hours are over once now is past it.
+    over = scope.as_of - timedelta(hours=FIRST_TOUCH_HOURS)
+    return await _counts(
+        """SELECT COALESCE(SUM(in_time), 0) AS numerator, COUNT(*) AS denominator
+           FROM (SELECT l.id, l.acquired_at,
+                        MAX(CASE WHEN t.satisfied_at <= t.due_at THEN 1 ELSE 0 END) AS in_time,
+                        COUNT(t.satisfied_at) AS satisfied
+                 FROM leads l
+                 JOIN customers c ON c.workspace_id = l.workspace_id AND c.id = l.customer_id
+                 LEFT JOIN tasks t ON t.workspace_id = l.workspace_id AND t.customer_id = l.customer_id
+                   AND t.kind = 'FIRST_TOUCH' AND t.satisfied_at <= :as_of
+                   AND t.dedupe_key = 'first_touch:' || CAST(l.id AS text)
+                 WHERE l.workspace_id = :workspace AND c.excluded = :no
+                   AND l.acquired_at >= :start AND l.acquired_at < :end AND l.acquired_at <= :as_of
+                 GROUP BY l.id, l.acquired_at) touched
+           WHERE satisfied > 0 OR acquired_at < :over""",
+        scope,
+        no=False,
+        over=over,
+    )

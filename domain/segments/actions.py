@@ -1,0 +1,43 @@
+"""Changes to how customers are grouped: asks for a recompute, and moves the lines."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from domain import runs, workspaces
+from domain.access import BUILDERS, Principal
+from domain.errors import Forbidden, Invalid
+from domain.runs import Run
+from domain.segments.queries import thresholds
+from domain.segments.recompute import KIND
+from domain.segments.thresholds import PRESETS, SETTING, SilverRule, Thresholds, Version, camel
+
+_NAMES = {field.name for field in fields(Thresholds)}
+
+
+async def recompute(who: Principal) -> Run:
+    """Ask for everybody to be placed anew; whoever asks while such a run waits gets that one."""
+    if who.role not in BUILDERS:
+        raise Forbidden("only an owner, admin, head of operations or analyst starts a recompute")
+    return await runs.enqueue(who, KIND, unique_key="all")
+
+
+async def thresholds_set(who: Principal, preset: str | None = None, **changes: Any) -> Version:
+    """Start from a preset, or from the lines as they are, and move those named; the lines that hold.
+
+    The next recompute places by them. The same lines again make no new version. Only an owner or admin
+    may (`Forbidden`); lines that contradict each other are refused with a problem for each.
+    """
+    now = await thresholds(who.workspace_id)
+    base, name = now.thresholds, now.preset
+    if preset is not None:
+        if preset not in PRESETS:
+            raise Invalid(f"{preset!r} is not one of {', '.join(PRESETS)}", field="preset")
+        base, name = PRESETS[preset], preset
+    for unknown in changes.keys() - _NAMES:
+        raise Invalid(f"there is no threshold {unknown!r}", field=camel(unknown))
+    if "silver_rule" in changes:
+        changes["silver_rule"] = SilverRule(changes["silver_rule"])
+    lines = replace(base, **changes)
+    lines.check()
+    number = await workspaces.preset_set(who, SETTING, name, lines.document())
+    return Version(number, name, lines)

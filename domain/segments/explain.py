@@ -1,0 +1,184 @@
+"""Says why a customer is placed where they are: each condition, its value, its line, and whether it holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain import db, timekeeping, workspaces
+from domain.segments.models import LifecycleStage, Placement, RfmTier, Segmentation, ValueLevel
+from domain.segments.queries import latest, thresholds
+from domain.segments.thresholds import SilverRule, Thresholds
+from domain.timekeeping import Span
+
+
+class Decides(StrEnum):
+    """What a condition is about."""
+
+    LIFECYCLE = "LIFECYCLE"
+    VALUE = "VALUE"
+    TIER = "TIER"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One test of an ordered list: the first `answer` whose conditions hold is the customer's.
+
+    All of an answer's conditions must hold, of CHURNED's any. `value` is none where the customer's
+    record has changed since the recompute; `holds` then says what it found.
+    """
+
+    decides: Decides
+    answer: str
+    name: str
+    value: str | None
+    threshold: str
+    holds: bool
+
+
+async def explain(workspace_id: int, customer_id: int) -> list[Condition]:
+    """The tests behind a published placement, by the thresholds of its recompute; empty if not placed.
+
+    Instants are ISO 8601 in UTC, amounts minor units, ranks counted from 1.
+    """
+    placement = await Placement.get_or_none(workspace_id=workspace_id, customer_id=customer_id)
+    last = await latest(workspace_id)
+    if placement is None or last is None:
+        return []
+    lines = (await thresholds(workspace_id, last.thresholds_number)).thresholds
+    return [
+        *await _lifecycle(placement, last, lines),
+        *_value(placement, lines),
+        *_tier(placement, last.customers, lines),
+    ]
+
+
+async def _lifecycle(placement: Placement, last: Segmentation, lines: Thresholds) -> list[Condition]:
+    customer = await db.one(
+        """SELECT registered_at, cancelled_at, last_interaction_at FROM customers
+           WHERE workspace_id = :workspace AND id = :id""",
+        workspace=placement.workspace_id,
+        id=placement.customer_id,
+    )
+    assert customer is not None
+    as_of = last.as_of
+    tz = timekeeping.zone((await workspaces.get(placement.workspace_id)).zone)
+    registered = db.instant_of(customer["registered_at"])
+    heard = db.instant_of(customer["last_interaction_at"] or customer["registered_at"])
+    cancelled = db.instant_of(customer["cancelled_at"]) if customer["cancelled_at"] else None
+
+    def condition(
+        stage: LifecycleStage, name: str, value: datetime | int | None, threshold: str, holds: bool
+    ) -> Condition:
+        shown = value.isoformat() if isinstance(value, datetime) else None if value is None else str(value)
+        return Condition(Decides.LIFECYCLE, stage.value, name, shown, threshold, holds)
+
+    def passed(moment: datetime, months: int) -> bool:
+        return _within(moment, timekeeping.anniversaries_passed(as_of, months, tz))
+
+    found = [
+        condition(
+            LifecycleStage.CHURNED,
+            "cancelledAt",
+            cancelled,
+            as_of.isoformat(),
+            cancelled is not None and cancelled <= as_of,
+        ),
+        condition(
+            LifecycleStage.CHURNED,
+            "lastInteractionAt",
+            heard,
+            f"{lines.churned_months} months ago",
+            passed(heard, lines.churned_months),
+        ),
+        condition(
+            LifecycleStage.SILENT,
+            "lastInteractionAt",
+            heard,
+            f"{lines.silent_months} months ago",
+            passed(heard, lines.silent_months),
+        ),
+        condition(
+            LifecycleStage.NEW,
+            "registeredAt",
+            registered,
+            f"within {lines.new_days} days",
+            registered >= as_of - timedelta(days=lines.new_days),
+        ),
+        condition(
+            LifecycleStage.MATURE,
+            "registeredAt",
+            registered,
+            f"{lines.mature_tenure_months} months ago",
+            passed(registered, lines.mature_tenure_months),
+        ),
+        condition(
+            LifecycleStage.MATURE,
+            "frequency",
+            placement.frequency,
+            f">= {lines.mature_orders}",
+            placement.frequency >= lines.mature_orders,
+        ),
+        condition(LifecycleStage.GROWTH, "otherwise", None, "", True),
+    ]
+    return _as_stored(found, placement.lifecycle)
+
+
+def _within(moment: datetime, spans: Sequence[Span]) -> bool:
+    return any((span.start is None or span.start <= moment) and moment <= span.end for span in spans)
+
+
+def decided(conditions: Sequence[Condition]) -> str:
+    """The first answer whose conditions hold."""
+    for answer in dict.fromkeys(condition.answer for condition in conditions):
+        holding = [condition.holds for condition in conditions if condition.answer == answer]
+        if any(holding) if answer == LifecycleStage.CHURNED else all(holding):
+            return answer
+    raise AssertionError("the last answer holds otherwise")
+
+
+def _as_stored(found: list[Condition], stored: LifecycleStage) -> list[Condition]:
+    """The conditions as they were found to hold, also when the customer's record has changed since."""
+    if decided(found) == stored:
+        return found
+    answers = [condition.answer for condition in found]
+    place = answers.index(stored)
+    return [
+        replace(condition, value=None, holds=condition.answer == stored)
+        if condition.name != "frequency" and answers.index(condition.answer) <= place
+        else condition
+        for condition in found
+    ]
+
+
+def _value(placement: Placement, lines: Thresholds) -> list[Condition]:
+    spent = placement.monetary_minor
+
+    def condition(level: ValueLevel, above: int) -> Condition:
+        return Condition(Decides.VALUE, level.value, "monetaryMinor", str(spent), f"> {above}", spent > above)
+
+    return [
+        condition(ValueLevel.HIGH, lines.high_above_minor),
+        condition(ValueLevel.MEDIUM, lines.medium_above_minor),
+        Condition(Decides.VALUE, ValueLevel.ORDINARY.value, "otherwise", None, "", True),
+    ]
+
+
+def _tier(placement: Placement, n: int, lines: Thresholds) -> list[Condition]:
+    def condition(tier: RfmTier, name: str, rank: int, percent: int) -> Condition:
+        return Condition(
+            Decides.TIER, tier.value, name, str(rank), f"<= {percent * n // 100}", rank * 100 <= percent * n
+        )
+
+    r, m = ("rRank", placement.r_rank), ("mRank", placement.m_rank)
+    silver = {
+        SilverRule.COMPOSITE: [("compositeRank", placement.composite_rank)],
+        SilverRule.M_ONLY: [m],
+        SilverRule.R_AND_M: [r, m],
+    }[lines.silver_rule]
+    return [
+        condition(RfmTier.GOLD, *r, lines.gold_r_percent),
+        condition(RfmTier.GOLD, *m, lines.gold_m_percent),
+        *(condition(RfmTier.SILVER, *rank, lines.silver_percent) for rank in silver),
+        Condition(Decides.TIER, RfmTier.BRONZE.value, "otherwise", None, "", True),
+    ]

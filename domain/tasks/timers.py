@@ -1,0 +1,154 @@
+"""What falls due on a task by itself: the next rung of its ladder, and the end of a snooze.
+
+The due time is the lock: a row is taken with the due time that was seen, so however many workers and
+messages there are, each rung is climbed once.
+"""
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from domain import db, journal, timekeeping, workspaces
+from domain.access import Role, system
+from domain.journal import Entry
+from domain.tasks.care import policy, rung_at
+from domain.tasks.models import OPEN_STATES, Priority, Task, TaskState
+
+BATCH = 100
+GIVE_UP_AFTER = 5
+RAISED = {Priority.LOW: Priority.NORMAL, Priority.NORMAL: Priority.HIGH}
+log = structlog.get_logger(__name__)
+
+
+async def due_escalations(
+    now: datetime, workspace_id: int | None, limit: int = BATCH
+) -> list[dict[str, Any]]:
+    """Tasks whose next rung has come, the longest due first: of one sandbox, or of all that are none."""
+    return await _due("next_escalation_at", "next_escalation_at IS NOT NULL", now, workspace_id, limit)
+
+
+async def due_snoozes(now: datetime, workspace_id: int | None, limit: int = BATCH) -> list[dict[str, Any]]:
+    """Tasks whose snooze has ended."""
+    return await _due("snoozed_until", "state = 'SNOOZED'", now, workspace_id, limit)
+
+
+async def _due(
+    column: str, condition: str, now: datetime, workspace_id: int | None, limit: int
+) -> list[dict[str, Any]]:
+    whose = (
+        "workspace_id = :workspace"
+        if workspace_id
+        else "workspace_id NOT IN (SELECT id FROM workspaces WHERE sandbox = :sandbox)"
+    )
+    given: dict[str, Any] = {"workspace": workspace_id} if workspace_id else {"sandbox": True}
+    return await db.rows(
+        f"""SELECT id, workspace_id, {column} AS due_at FROM tasks
+            WHERE {condition} AND {column} <= :now AND {whose}
+              AND (retry_at IS NULL OR retry_at <= {{now}})
+            ORDER BY {column}, id LIMIT :limit""",
+        now=now,
+        limit=limit,
+        **given,
+    )
+
+
+async def next_due(workspace_id: int, until: datetime) -> datetime | None:
+    """The earliest instant up to `until` at which a task of a workspace wants something."""
+    found = await db.value(
+        """SELECT min(at) AS at FROM (
+             SELECT min(next_escalation_at) AS at FROM tasks
+             WHERE workspace_id = :workspace AND next_escalation_at <= :until
+             UNION ALL
+             SELECT min(snoozed_until) FROM tasks
+             WHERE workspace_id = :workspace AND state = 'SNOOZED' AND snoozed_until <= :until) due""",
+        workspace=workspace_id,
+        until=until,
+    )
+    return db.instant_of(found) if found is not None else None
+
+
+async def escalate(workspace_id: int, task_id: int, due_at: datetime) -> bool:
+    """Move a task one rung up its ladder, once.
+
+    `due_at` is the due time the caller saw. If the task has moved on since (finished, satisfied,
+    already escalated) nothing happens, so the same message may arrive any number of times. Returns
+    whether this call did the moving.
+    """
+    async with db.transaction():
+        task = await Task.get_or_none(
+            workspace_id=workspace_id, id=task_id, next_escalation_at=due_at, state__in=list(OPEN_STATES)
+        )
+        if task is None:
+            return False
+        rungs = (await policy(workspace_id)).care.rungs(task.kind)
+        now = await timekeeping.now(workspace_id)
+        if task.rung >= len(rungs):  # the ladder was shortened since
+            return await task.change({"next_escalation_at": due_at}, next_escalation_at=None)
+        to = rungs[task.rung].to_role
+        told = await workspaces.first_with_role(
+            workspace_id, to, task.team_id if to is Role.TEAM_LEAD else None
+        )
+        climbed = await task.change(
+            {"next_escalation_at": due_at},
+            rung=task.rung + 1,
+            next_escalation_at=rung_at(task.due_at, rungs, task.rung + 1),
+            breached_at=task.breached_at or task.due_at,
+            priority=RAISED.get(task.priority, Priority.URGENT),
+            attempts=0,
+            retry_at=None,
+            updated_at=now,
+        )
+        if not climbed:
+            return False
+        await db.insert_many(
+            "escalations",
+            [
+                {
+                    "workspace_id": workspace_id,
+                    "task_id": task.id,
+                    "rung": task.rung,
+                    "due_at": due_at,
+                    "acted_at": now,
+                    "to_role": to.value,
+                    "user_id": told.id if told else None,
+                    "process_id": os.getpid(),
+                }
+            ],
+        )
+        await journal.write(
+            system(workspace_id, "timer"),
+            Entry("task.escalated", task.id, task.customer_id, {"rung": task.rung, "to": to.value}),
+        )
+    return True
+
+
+async def wake(workspace_id: int, task_id: int, due_at: datetime) -> bool:
+    """End a snooze, once: the task is open again."""
+    async with db.transaction():
+        task = await Task.get_or_none(
+            workspace_id=workspace_id, id=task_id, state=TaskState.SNOOZED, snoozed_until=due_at
+        )
+        if task is None:
+            return False
+        now = await timekeeping.now(workspace_id)
+        if not await task.change(
+            {"snoozed_until": due_at}, state=TaskState.OPEN, snoozed_until=None, updated_at=now
+        ):
+            return False
+        await journal.write(system(workspace_id, "timer"), Entry("task.woken", task.id, task.customer_id))
+    return True
+
+
+async def set_apart(workspace_id: int, task_id: int, error: BaseException) -> None:
+    """A timer failed on this row: try it again later, ever more rarely, so that it holds up no other."""
+    task = await Task.get_or_none(workspace_id=workspace_id, id=task_id)
+    if task is None:
+        return
+    attempts = task.attempts + 1
+    wait = timedelta(days=3650) if attempts >= GIVE_UP_AFTER else timedelta(seconds=2**attempts)
+    log.error("timer_failed", task=task_id, attempts=attempts, error=type(error).__name__, exc_info=error)
+    await Task.filter(id=task_id, workspace_id=workspace_id).update(
+        attempts=attempts, retry_at=timekeeping.machine_now() + wait
+    )
