@@ -59,7 +59,7 @@ class EnumFilter(Generic[E]):
     in_: list[E] | None = strawberry.field(default=UNSET, name="in", description="Is one of these.")
 
 
-@strawberry.enum(description="Which way a list is sorted.")
+@strawberry.enum(name="SortDirection", description="Which way a list is sorted.")
 class Direction(Enum):
     ASC = strawberry.enum_value("ASC", description="Smallest or earliest first.")
     DESC = strawberry.enum_value("DESC", description="Largest or latest first.")

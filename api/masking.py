@@ -38,7 +38,7 @@ def _is_about_the_request(error: GraphQLError) -> bool:
     if error.path is None and error.nodes:
         # Validation and coercion name the nodes they read and carry the scalar's own exception.
         return True
-    if False and " cannot represent " in error.message and not getattr(origin, "nodes", None):
+    if error.path and " cannot represent " in error.message and not getattr(origin, "nodes", None):
         # A resolver returned what its type cannot hold: our mistake, and the message quotes the value.
         return False
     while isinstance(origin, GraphQLError):

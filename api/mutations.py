@@ -103,8 +103,9 @@ def mutation(description: str, allow: Collection[Role]) -> Callable[[Callable[..
 
     Its annotation is `Annotated[XPayload | Refusal, result("X")]`.
     """
+    # The last extension is the outermost: who may not ask never takes a key or opens a transaction.
     return lambda resolver: strawberry.field(
-        resolver=resolver, description=description, extensions=[Policy(allow), _Mutating()]
+        resolver=resolver, description=description, extensions=[_Mutating(), Policy(allow)]
     )
 
 

@@ -1,5 +1,6 @@
 """Who may ask what: a policy on every root field, printed in its description."""
 
+import functools
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -9,8 +10,20 @@ from strawberry.types.field import StrawberryField
 
 from api.context import Info, who
 from api.errors import Code, bad_request, coded
-from domain.access import EVERYONE, Principal, Role
+from domain.access import EVERYONE, Role
 from domain.errors import DomainError
+
+
+def _named(allow: frozenset[Role]) -> str:
+    return f"For: {'every role' if allow == EVERYONE else ', '.join(r.value for r in Role if r in allow)}."
+
+
+def _check(info: Info, allow: frozenset[Role]) -> None:
+    principal = who(info)
+    if principal.role not in allow:
+        raise coded(Code.FORBIDDEN, f"{info.field_name} is not for the role {principal.role.value}")
+    if principal.scopes and info.field_name not in principal.scopes:
+        raise coded(Code.FORBIDDEN, f"this API key's scopes do not name {info.field_name}")
 
 
 class Policy(FieldExtension):
@@ -20,21 +33,10 @@ class Policy(FieldExtension):
         self.allow = frozenset(allow)
 
     def apply(self, field: StrawberryField) -> None:
-        named = (
-            "every role" if self.allow == EVERYONE else ", ".join(r.value for r in Role if r in self.allow)
-        )
-        field.description = f"{(field.description or '').rstrip()}\n\nFor: {named}."
-
-    def check(self, info: Info) -> Principal:
-        principal = who(info)
-        if principal.role not in self.allow:
-            raise coded(Code.FORBIDDEN, f"{info.field_name} is not for the role {principal.role.value}")
-        if principal.scopes and info.field_name not in principal.scopes:
-            raise coded(Code.FORBIDDEN, f"this API key's scopes do not name {info.field_name}")
-        return principal
+        field.description = f"{field.description}\n\n{_named(self.allow)}"
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
-        self.check(info)
+        _check(info, self.allow)
         try:
             return await next_(source, info, **kwargs)
         except DomainError as error:
@@ -65,3 +67,22 @@ def personal(column: str, description: str) -> Any:
     return strawberry.field(
         resolver=resolver, description=f"{description} Masked for roles that do not see personal data."
     )
+
+
+def subscription(description: str, allow: Collection[Role] = EVERYONE) -> Callable[[Callable[..., Any]], Any]:
+    """A root field of Subscription; who may subscribe is checked before the first event."""
+    allowed = frozenset(allow)
+
+    def declare(resolver: Callable[..., Any]) -> Any:
+        @functools.wraps(resolver)
+        async def checked(self: Any, info: Any, **kwargs: Any) -> Any:
+            _check(info, allowed)
+            try:
+                async for event in resolver(self, info, **kwargs):
+                    yield event
+            except DomainError as error:
+                raise bad_request(error) from error
+
+        return strawberry.subscription(resolver=checked, description=f"{description}\n\n{_named(allowed)}")
+
+    return declare

@@ -109,4 +109,4 @@ async def write_all(who: Principal, entries: Sequence[Entry]) -> None:
             for entry in entries
         ],
     )
-    nudges.ring()
+    nudges.WORK.ring()

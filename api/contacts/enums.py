@@ -45,3 +45,26 @@ publish(
         "REFUSED": "Not at all.",
     },
 )
+publish(
+    contacts.ContactRule,
+    "A step of the contact policy.",
+    {
+        "CONSENT": "Has the customer agreed to this purpose?",
+        "CHANNEL": "Does the customer take this channel?",
+        "WINDOW": "Does the customer welcome contact at this hour?",
+    },
+)
+publish(
+    contacts.ContactReasonCode,
+    "What a step of the contact policy found.",
+    {
+        "CONSENT_NOT_NEEDED": "Service needs no consent.",
+        "CONSENT_GIVEN": "The customer agreed.",
+        "NO_STATEMENT": "The customer never said anything about it; noted, and not refused.",
+        "NO_CONSENT": "The customer said no.",
+        "CHANNEL_ALLOWED": "The customer takes the wanted channel.",
+        "CHANNEL_REFUSED": "The customer does not take the wanted channel.",
+        "WINDOW_OPEN": "The customer welcomes contact at the wanted hour.",
+        "RECEIVE_WINDOW": "The wanted hour lies outside the customer's receive windows.",
+    },
+)

@@ -1,6 +1,7 @@
 """Machine work as clients see it."""
 
 from api.runs.fields import RunMutations, RunQueries
+from api.runs.live import RunSubscriptions
 from api.runs.types import Progress, Run, RunError
 
-__all__ = ["Progress", "Run", "RunError", "RunMutations", "RunQueries"]
+__all__ = ["Progress", "Run", "RunError", "RunMutations", "RunQueries", "RunSubscriptions"]

@@ -29,8 +29,10 @@ async def _perform(work: Work) -> dict[str, Any]:
         if not members:
             return {"opened": cursor["opened"], "refused": cursor["refused"]}
         async with work.step(done=work.run.progress_done + len(members)) as step:
+            # Held until this batch commits, so that closing the campaign comes wholly before or after it.
+            lock = "FOR SHARE" if db.is_postgres() else ""
             state = await db.value(
-                "SELECT state FROM campaigns WHERE workspace_id = :workspace AND id = :id",
+                f"SELECT state FROM campaigns WHERE workspace_id = :workspace AND id = :id {lock}",
                 workspace=work.workspace_id,
                 id=campaign.id,
             )

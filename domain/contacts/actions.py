@@ -1,7 +1,7 @@
 """Records what customers wish, what they agreed to and what was said, and decides planned contacts."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from domain import customers, db, journal, timekeeping, workspaces
 from domain.access import Principal
@@ -47,7 +47,7 @@ async def set_preference(
     }
     now = timekeeping.machine_now()
     async with db.transaction():
-        await _must_exist(who.workspace_id, customer_id)
+        await _must_exist(who, customer_id)
         made = not expected_version and await db.insert_many(
             "contact_preferences",
             [
@@ -91,9 +91,9 @@ async def record_consent(
         raise Required("say where the statement comes from", field="source")
     _must_be_short("source", source, 64)
     _must_be_short("noticeVersion", notice_version, 64)
-    await _must_be_past(who.workspace_id, "statedAt", stated_at)
+    stated_at = await _past(who.workspace_id, "statedAt", stated_at)
     async with db.transaction():
-        await _must_exist(who.workspace_id, customer_id)
+        await _must_exist(who, customer_id)
         consent = await Consent.create(
             workspace_id=who.workspace_id,
             customer_id=customer_id,
@@ -125,11 +125,11 @@ async def record_interaction(
     Where the customer took part (they began it, or were reached) their silence ends then.
     """
     _must_be_short("note", note, LONGEST_NOTE)
-    await _must_be_past(who.workspace_id, "occurredAt", occurred_at)
+    occurred_at = await _past(who.workspace_id, "occurredAt", occurred_at)
     if staff_id is not None and await workspaces.find_staff(who.workspace_id, staff_id) is None:
         raise NotFound("no such member of staff", field="staffId")
     async with db.transaction():
-        await _must_exist(who.workspace_id, customer_id)
+        await _must_exist(who, customer_id)
         interaction = await Interaction.create(
             workspace_id=who.workspace_id,
             customer_id=customer_id,
@@ -149,7 +149,7 @@ async def record_interaction(
             "direction": direction.value,
             "result": result.value,
             "personal": personal,
-            "occurred_at": interaction.occurred_at.isoformat(),
+            "occurred_at": occurred_at.isoformat(),
         }
         await journal.write(
             who, Entry("interaction.recorded", interaction.id, customer_id=customer_id, data=data)
@@ -186,11 +186,13 @@ def _must_be_short(name: str, text: str, longest: int) -> None:
         raise Invalid(f"{name} has at most {longest} characters", field=name)
 
 
-async def _must_be_past(workspace_id: int, name: str, at: datetime) -> None:
+async def _past(workspace_id: int, name: str, at: datetime) -> datetime:
+    """The instant in UTC, which may be now but not later."""
     if at > await timekeeping.now(workspace_id):
         raise Invalid(f"{name} is in the future", field=name)
+    return at.astimezone(UTC)
 
 
-async def _must_exist(workspace_id: int, customer_id: int) -> None:
-    if await customers.Customer.find(workspace_id, customer_id) is None:
+async def _must_exist(who: Principal, customer_id: int) -> None:
+    if await customers.find(who, customer_id) is None:
         raise NotFound("no such customer", field="customerId")

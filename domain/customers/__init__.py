@@ -1,1 +1,74 @@
-"""customers"""
+"""Who the customers are, what they bought and did, and how their data comes in."""
+
+from domain.customers.behaviour import record_event
+from domain.customers.importing import ImportPolicy, import_customers, import_orders
+from domain.customers.leads import record_lead
+from domain.customers.models import (
+    BehaviourEvent,
+    Customer,
+    Lead,
+    LeadPotential,
+    LeadSource,
+    Order,
+    OrderStatus,
+    RowError,
+)
+from domain.customers.orders import record_order, set_order_status
+from domain.customers.profile import cancel_relationship, set_excluded, upsert
+from domain.customers.queries import (
+    by_ids,
+    events_page,
+    find,
+    find_external,
+    get,
+    get_external,
+    leads_by_ids,
+    leads_page,
+    look_alikes,
+    orders_by_ids,
+    orders_page,
+    page,
+    row_errors_page,
+    tags_of,
+    timeline,
+)
+from domain.customers.rules import UNSET
+from domain.customers.totals import note_interaction
+
+__all__ = [
+    "UNSET",
+    "BehaviourEvent",
+    "Customer",
+    "ImportPolicy",
+    "Lead",
+    "LeadPotential",
+    "LeadSource",
+    "Order",
+    "OrderStatus",
+    "RowError",
+    "by_ids",
+    "cancel_relationship",
+    "events_page",
+    "find",
+    "find_external",
+    "get",
+    "get_external",
+    "import_customers",
+    "import_orders",
+    "leads_by_ids",
+    "leads_page",
+    "look_alikes",
+    "note_interaction",
+    "orders_by_ids",
+    "orders_page",
+    "page",
+    "record_event",
+    "record_lead",
+    "record_order",
+    "row_errors_page",
+    "set_excluded",
+    "set_order_status",
+    "tags_of",
+    "timeline",
+    "upsert",
+]

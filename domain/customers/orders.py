@@ -1,6 +1,6 @@
 """What customers bought, and how far each order has come."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,12 +11,12 @@ from domain.customers import rules, totals
 from domain.customers.models import Order, OrderStatus
 from domain.customers.profile import resolve
 from domain.customers.rows import Row, insert_new, update_known
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict, Invalid, NotFound
 from domain.journal import Entry
 
 _COURSE = [OrderStatus.PAID, OrderStatus.DELIVERED, OrderStatus.REFUNDED]
 _RETURNING = "id, external_id, customer_id, status"
-_BECOMES = {
+BECOMES = {
     "customer_id": "excluded.customer_id",
     "ordered_at": "excluded.ordered_at",
     "ordered_on": "excluded.ordered_on",
@@ -28,8 +28,7 @@ _BECOMES = {
     "delivered_at": "COALESCE(excluded.delivered_at, orders.delivered_at)",
     "refunded_at": "COALESCE(orders.refunded_at, excluded.refunded_at)",
 }
-ALWAYS = frozenset({"customer_id", "ordered_at", "ordered_on", "amount_minor"})
-"""Columns that every order is given with; the others only count where they were given."""
+"""What each column of a stored order becomes when the order is given again."""
 
 
 def order_row(
@@ -76,11 +75,11 @@ class Stored(NamedTuple):
     before: str | None
 
 
-async def store(workspace_id: int, rows: Sequence[Row], given: Collection[str]) -> list[Stored]:
+async def store(workspace_id: int, rows: Sequence[Row], becomes: Mapping[str, str]) -> list[Stored]:
     """Write orders by external id and bring their customers' totals in line.
 
-    Orders that are there already change where they differ in a column that was `given`. Returns the
-    orders created and changed; for those that are stored just so, nothing happens.
+    Orders that are there already become what `becomes` says. Returns the orders created and changed;
+    for those that are stored just so, nothing happens.
     """
     made = await insert_new("orders", rows, _RETURNING)
     known = {row["external_id"] for row in made}
@@ -96,8 +95,7 @@ async def store(workspace_id: int, rows: Sequence[Row], given: Collection[str]) 
             external=sorted(row["external_id"] for row in rest),
         )
         before = {row["id"]: row for row in earlier}
-        values = {name: value for name, value in _BECOMES.items() if name in given or name in ALWAYS}
-        for row in await update_known("orders", rest, values, "", _RETURNING):
+        for row in await update_known("orders", rest, becomes, "", _RETURNING):
             was = before[row["id"]]
             stored.append(Stored(row["id"], row["customer_id"], row["status"], was["status"]))
             touched |= {row["customer_id"], was["customer_id"]}
@@ -135,8 +133,12 @@ async def record_order(
         delivered_at = rules.instant(delivered_at, "deliveredAt")
         if status is OrderStatus.PAID:
             raise Invalid("an order that is only paid has no delivery", field="deliveredAt")
+    becomes = dict(BECOMES)
+    now = await timekeeping.now(who.workspace_id)
+    if delivered_at is None:
+        becomes["delivered_at"] = "COALESCE(orders.delivered_at, excluded.delivered_at)"
+        delivered_at = now if status is OrderStatus.DELIVERED else None
     async with db.transaction():
-        now = await timekeeping.now(who.workspace_id)
         customer = await resolve(
             who, customer_id, customer_external_id, create_since=ordered_at if create_customer else None
         )
@@ -156,10 +158,10 @@ async def record_order(
             refunded_at=now if status is OrderStatus.REFUNDED else None,
             now=now,
         )
-        stored = await store(who.workspace_id, [row], _BECOMES)
+        stored = await store(who.workspace_id, [row], becomes)
         order = await Order.get(workspace_id=who.workspace_id, external_id=key)
         if stored:
-            await _tell(who, order, stored[0].before, now)
+            await _tell(who, order, stored[0].before)
     return order
 
 
@@ -173,16 +175,12 @@ async def _expect(who: Principal, external_id: str, version: int) -> None:
         raise Conflict(f"expected version {version}, there is no such order", field="expectedVersion")
 
 
-async def _tell(who: Principal, order: Order, before: str | None, now: datetime) -> None:
-    """Write what has become of an order, and the time of a delivery that came without one."""
+async def _tell(who: Principal, order: Order, before: str | None) -> None:
     entries = [Entry("order.recorded" if before is None else "order.changed", order.id, order.customer_id)]
-    if order.status is not before:
-        if order.status is OrderStatus.DELIVERED:
-            if order.delivered_at is None:
-                await order.must_change(delivered_at=now)
-            entries.append(_delivered(order))
-        elif order.status is OrderStatus.REFUNDED:
-            entries.append(Entry("order.refunded", order.id, order.customer_id))
+    if order.status != before and order.status is OrderStatus.DELIVERED:
+        entries.append(_delivered(order))
+    elif order.status != before and order.status is OrderStatus.REFUNDED:
+        entries.append(Entry("order.refunded", order.id, order.customer_id))
     await journal.write(who, *entries)
 
 
@@ -206,7 +204,8 @@ async def set_order_status(
     moment = await timekeeping.now(who.workspace_id) if at is None else rules.instant(at, "at")
     async with db.transaction():
         order = await Order.select_for_update().get_or_none(workspace_id=who.workspace_id, id=order_id)
-        order = order or await Order.load(who.workspace_id, order_id)
+        if order is None:
+            raise NotFound("no such order", field="id")
         if order.status is status:
             return order
         order.expect(expected_version)

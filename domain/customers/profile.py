@@ -1,6 +1,6 @@
 """Who a customer is: created and changed by the client's own key."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,16 +13,24 @@ from domain.customers.rules import UNSET, Absent
 from domain.errors import Conflict, Invalid, NotFound, Required
 from domain.journal import Entry
 
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "name": lambda value: rules.text(value, "name", 200),
+    "company": lambda value: rules.text(value, "company", 200),
+    "phone": rules.phone,
+    "email": rules.email,
+    "registered_at": lambda value: rules.instant(value, "registeredAt"),
+}
+
 
 async def upsert(
     who: Principal,
     external_id: str,
     *,
-    name: str | None | Absent = UNSET,
-    company: str | None | Absent = UNSET,
-    phone: str | None | Absent = UNSET,
-    email: str | None | Absent = UNSET,
-    owner_id: int | None | Absent = UNSET,
+    name: str | Absent | None = UNSET,
+    company: str | Absent | None = UNSET,
+    phone: str | Absent | None = UNSET,
+    email: str | Absent | None = UNSET,
+    owner_id: int | Absent | None = UNSET,
     registered_at: datetime | Absent = UNSET,
     tags: Iterable[str] | Absent = UNSET,
     synthetic: bool | Absent = UNSET,
@@ -34,18 +42,19 @@ async def upsert(
     yet. The same values again change nothing and write no journal line.
     """
     key = rules.external_id(external_id)
-    given: dict[str, Any] = {}
-    for field, value, check in (
-        ("name", name, lambda v: rules.text(v, "name", 200)),
-        ("company", company, lambda v: rules.text(v, "company", 200)),
-        ("phone", phone, rules.phone),
-        ("email", email, rules.email),
-        ("registered_at", registered_at, lambda v: rules.instant(v, "registeredAt")),
-        ("owner_id", owner_id, None),
-        ("synthetic", synthetic, None),
-    ):
-        if value is not UNSET:
-            given[field] = value if check is None or value is None else check(value)
+    values: dict[str, Any] = {
+        "name": name,
+        "company": company,
+        "phone": phone,
+        "email": email,
+        "owner_id": owner_id,
+        "registered_at": registered_at,
+        "synthetic": synthetic,
+    }
+    given = {field: value for field, value in values.items() if value is not UNSET}
+    for field, check in _CHECKS.items():
+        if given.get(field) is not None:
+            given[field] = check(given[field])
     if registered_at is None:
         raise Required("registeredAt cannot be removed", field="registeredAt")
     wanted = None if isinstance(tags, Absent) else rules.tags(tags)
@@ -125,13 +134,14 @@ async def resolve(
     if (customer_id is None) == (customer_external_id is None):
         raise Invalid("name the customer by id or by external id", field="customer")
     if customer_id is not None:
-        return (await Customer.load(who.workspace_id, customer_id)).id
+        await Customer.load(who.workspace_id, customer_id)
+        return customer_id
     key = rules.external_id(customer_external_id or "", "customerExternalId")
     if create_since is None:
         found = await Customer.get_or_none(workspace_id=who.workspace_id, external_id=key)
         if found is None:
             raise NotFound("no such customer", field="customerExternalId")
-        return found.id
+        return int(found.id)
     now = await timekeeping.now(who.workspace_id)
     ids, created = await create_customers(who.workspace_id, {key: create_since}, now)
     if created:

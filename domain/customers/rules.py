@@ -4,11 +4,12 @@ Each check returns the value to store, or refuses it in words that never quote i
 be personal data, and refusals of imports are kept.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from domain.errors import Invalid, Required
 
@@ -100,3 +101,14 @@ def currency(value: str, of_workspace: str, field: str = "currency") -> str:
     if value != of_workspace:
         raise Invalid(f"{field} is not {of_workspace}, the currency of this workspace", field=field)
     return value
+
+
+def storable(value: Any) -> bool:
+    """Whether both databases can store a JSON value: its texts, and numbers that are numbers."""
+    if isinstance(value, str):
+        return not _UNSTORABLE.search(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(storable(name) and storable(item) for name, item in value.items())
+    return not isinstance(value, list) or all(storable(item) for item in value)

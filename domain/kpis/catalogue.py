@@ -11,9 +11,6 @@ from domain.errors import NotFound
 from domain.kpis.models import Comparator
 from domain.language import Label
 
-GOLD_VISITS_A_MONTH = 3
-"""Personal visits that a gold customer is due in a calendar month (S4-27)."""
-
 FIRST_TOUCH_HOURS = 24
 """Natural hours from gaining a lead to its first contact (S0-22, C-18)."""
 
@@ -43,15 +40,15 @@ class Window(StrEnum):
         return _WINDOWS[self]
 
     def bounds(self, as_of: datetime, tz: ZoneInfo) -> tuple[datetime, datetime]:
-        """From this instant, to before that one; nothing after `as_of` is counted in any case.
+        """From this instant up to `as_of`; the second is where the whole period ends.
 
         Twelve months begin at the same local wall time a year before, as in the segmentation.
         """
         if self is Window.TWELVE_MONTHS:
-            return timekeeping.add_months(as_of, -12, tz), as_of + timekeeping.TICK
+            return timekeeping.add_months(as_of, -12, tz), as_of
         if self is Window.CALENDAR_MONTH:
             return timekeeping.period_of(timekeeping.local_day(as_of, tz), 1).bounds(tz)
-        return as_of, as_of + timekeeping.TICK
+        return as_of, as_of
 
 
 _WINDOWS = {
@@ -132,11 +129,11 @@ VISIT_COVERAGE = KpiDefinition(
         "黄金客户中，本月个性化回访次数达标的比例。",
     ),
     numerator=Label(
-        f"gold customers reached by {GOLD_VISITS_A_MONTH} or more visits in the month",
-        f"本月成功回访{GOLD_VISITS_A_MONTH}次及以上的黄金客户",
+        "gold customers reached by all visits of the month (3 unless the care plan says otherwise)",
+        "本月成功回访次数达标的黄金客户（默认3次，以关怀计划为准）",
     ),
     denominator=Label("gold customers due in the month", "本月应回访的黄金客户"),
-    formula=f"gold(visits reached >= {GOLD_VISITS_A_MONTH}) / gold",
+    formula="gold(visits reached >= quota) / gold",
     window=Window.CALENDAR_MONTH,
     dimension=Dimension.PROCESS,
     sources=("S4-10", "S4-27", "C-47", "A-17"),

@@ -24,32 +24,24 @@ class Series:
     labels: Sequence[str]
     values: Sequence[float]
     spoken: Sequence[str]
-    axis: Callable[[float], str]
+    axis: Callable[[float], Callable[[float], str]]
+    """Given the axis's largest value, how to write the numbers along it."""
     unfinished: bool = False
     """Whether the last value is of a month that is not over."""
 
 
 def bars(series: Series) -> str:
     """One bar a month; that of an unfinished month is pale."""
-    chart = _chart(pygal.Bar, series, BAR)
-    values: list[Any] = list(series.values)
-    if series.unfinished:
-        values[-1] = {"value": values[-1], "style": "fill-opacity: .4"}
-    chart.add(series.title, values)
-    return _drawn(chart, series)
+    return _drawn(_chart(pygal.Bar, series, BAR, ".9"), series, "fill-opacity: .35")
 
 
 def line(series: Series) -> str:
     """A line over a tinted area; the dot of an unfinished month is hollow."""
-    chart = _chart(pygal.Line, series, LINE, fill=True, dots_size=2.5, stroke_style={"width": 2})
-    values: list[Any] = list(series.values)
-    if series.unfinished:
-        values[-1] = {"value": values[-1], "style": "fill: white", "node": {"r": 4}}
-    chart.add(series.title, values)
-    return _drawn(chart, series)
+    chart = _chart(pygal.Line, series, LINE, ".14", fill=True, dots_size=3, stroke_style={"width": 2})
+    return _drawn(chart, series, "fill: white; stroke-width: 1.5px")
 
 
-def _chart(kind: Any, series: Series, colour: str, **more: Any) -> Any:
+def _chart(kind: Any, series: Series, colour: str, opacity: str, **more: Any) -> Any:
     style = Style(
         background="transparent",
         plot_background="transparent",
@@ -63,7 +55,7 @@ def _chart(kind: Any, series: Series, colour: str, **more: Any) -> Any:
         major_guide_stroke_dasharray="none",
         label_font_size=13,
         major_label_font_size=13,
-        opacity=".9",
+        opacity=opacity,
         stroke_opacity="1",
         stroke_width="1",
         transition="none",
@@ -75,6 +67,7 @@ def _chart(kind: Any, series: Series, colour: str, **more: Any) -> Any:
         width=WIDTH,
         height=HEIGHT,
         margin=4,
+        margin_right=32,
         spacing=12,
         js=[],
         show_legend=False,
@@ -85,7 +78,7 @@ def _chart(kind: Any, series: Series, colour: str, **more: Any) -> Any:
         truncate_label=-1,
         y_labels=ticks,
         range=(0, ticks[-1]),
-        value_formatter=series.axis,
+        value_formatter=series.axis(ticks[-1]),
         disable_xml_declaration=True,
         **more,
     )
@@ -102,18 +95,19 @@ def nice_ticks(largest: float) -> list[float]:
     return [number * step for number in range(ceil(largest / step) + 1)]
 
 
-def _drawn(chart: Any, series: Series) -> str:
+def _drawn(chart: Any, series: Series, unfinished: str) -> str:
     # A fixed name instead of pygal's random one: the same facts make the same page.
     chart.uuid = series.name
 
     def plain(root: Any) -> Any:
-        return _plain(root, series)
+        return _plain(root, series, unfinished)
 
+    chart.add(series.title, list(series.values))
     chart.add_xml_filter(plain)
     return str(chart.render())
 
 
-def _plain(root: Any, series: Series) -> Any:
+def _plain(root: Any, series: Series, unfinished: str) -> Any:
     """Without scripts, comments and hover boxes; each mark says its value in a title of its own."""
     for parent in list(root.iter()):
         for child in list(parent):
@@ -122,8 +116,8 @@ def _plain(root: Any, series: Series) -> Any:
     marks = [node for node in root.iter() if "tooltip-trigger" in (node.get("class") or "").split()]
     for mark, spoken in zip(marks, series.spoken, strict=False):
         ElementTree.SubElement(mark, "title").text = spoken
-    for overlay in [node for node in root.iter() if "tooltip" in (node.get("class") or "").split()]:
-        overlay.clear()
+    if series.unfinished and marks:
+        marks[-1].set("style", unfinished)
     title = next(node for node in root if node.tag == "title")
     title.text = series.title
     root.set("role", "img")

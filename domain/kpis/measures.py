@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from domain import db
+from domain import db, tasks
 from domain.kpis.catalogue import (
     CATALOGUE,
     FIRST_TOUCH_24H,
     FIRST_TOUCH_HOURS,
-    GOLD_VISITS_A_MONTH,
     REPURCHASE_RATE,
     SILENT_SHARE,
     VISIT_COVERAGE,
@@ -19,7 +18,7 @@ from domain.kpis.catalogue import (
 
 @dataclass(frozen=True)
 class Measurement:
-    """The two counts of one KPI in a period: from `start`, to before `end`, and not after `as_of`."""
+    """The two counts of one KPI, from `start` up to and including `as_of`; its period ends at `end`."""
 
     kpi: str
     start: datetime
@@ -31,24 +30,22 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a measurement may count."""
+    """What a measurement counts: one workspace's rows from `start` up to and including `as_of`."""
 
     workspace_id: int
     start: datetime
-    end: datetime
     as_of: datetime
 
 
 Counts = tuple[int, int]
 
 
-async def measure(
-    workspace_id: int, as_of: datetime, tz: ZoneInfo, gold_visits: int = GOLD_VISITS_A_MONTH
-) -> list[Measurement]:
-    """All KPIs of a workspace. `gold_visits` is the month's quota of a gold customer."""
+async def measure(workspace_id: int, as_of: datetime, tz: ZoneInfo) -> list[Measurement]:
+    """All KPIs of a workspace; a gold customer's quota of the month is that of the care plan."""
+    care = (await tasks.policy(workspace_id)).care
 
     async def visits(scope: Scope) -> Counts:
-        return await _visit_coverage(scope, gold_visits)
+        return await _visit_coverage(scope, care.gold.visits)
 
     how: dict[str, Callable[[Scope], Awaitable[Counts]]] = {
         REPURCHASE_RATE.code: _repurchase_rate,
@@ -59,15 +56,13 @@ async def measure(
     found = []
     for kpi in CATALOGUE.values():
         start, end = kpi.window.bounds(as_of, tz)
-        numerator, denominator = await how[kpi.code](Scope(workspace_id, start, end, as_of))
+        numerator, denominator = await how[kpi.code](Scope(workspace_id, start, as_of))
         found.append(Measurement(kpi.code, start, end, as_of, numerator, denominator))
     return found
 
 
 async def _counts(sql: str, scope: Scope, **more: object) -> Counts:
-    row = await db.one(
-        sql, workspace=scope.workspace_id, start=scope.start, end=scope.end, as_of=scope.as_of, **more
-    )
+    row = await db.one(sql, workspace=scope.workspace_id, start=scope.start, as_of=scope.as_of, **more)
     assert row is not None
     return int(row["numerator"]), int(row["denominator"])
 
@@ -80,7 +75,7 @@ async def _repurchase_rate(scope: Scope) -> Counts:
                  FROM orders o
                  JOIN customers c ON c.workspace_id = o.workspace_id AND c.id = o.customer_id
                  WHERE o.workspace_id = :workspace AND o.status IN ('PAID', 'DELIVERED')
-                   AND o.ordered_at >= :start AND o.ordered_at < :end AND o.ordered_at <= :as_of
+                   AND o.ordered_at >= :start AND o.ordered_at <= :as_of
                    AND c.excluded = :no
                  GROUP BY o.customer_id) buyers""",
         scope,
@@ -104,7 +99,7 @@ async def _visit_coverage(scope: Scope, quota: int) -> Counts:
            FROM placements p
            LEFT JOIN (SELECT customer_id, COUNT(*) AS visits FROM tasks
                       WHERE workspace_id = :workspace AND kind = 'VISIT' AND state = 'DONE'
-                        AND closed_at >= :start AND closed_at < :end AND closed_at <= :as_of
+                        AND closed_at >= :start AND closed_at <= :as_of
                         AND outcome ->> 'result' = 'REACHED'
                       GROUP BY customer_id) v ON v.customer_id = p.customer_id
            WHERE p.workspace_id = :workspace AND p.tier = 'GOLD'""",
@@ -127,7 +122,7 @@ async def _first_touch(scope: Scope) -> Counts:
                    AND t.kind = 'FIRST_TOUCH' AND t.satisfied_at <= :as_of
                    AND t.dedupe_key = 'first_touch:' || CAST(l.id AS text)
                  WHERE l.workspace_id = :workspace AND c.excluded = :no
-                   AND l.acquired_at >= :start AND l.acquired_at < :end AND l.acquired_at <= :as_of
+                   AND l.acquired_at >= :start AND l.acquired_at <= :as_of
                  GROUP BY l.id, l.acquired_at) touched
            WHERE satisfied > 0 OR acquired_at < :over""",
         scope,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tortoise.expressions import Q
 
-from domain import db, timekeeping, workspaces
+from domain import db, tasks, timekeeping, workspaces
 from domain.access import Principal
 from domain.errors import Invalid
 from domain.kpis import census
@@ -101,26 +101,16 @@ class Dashboard:
 
 
 async def dashboard(who: Principal) -> Dashboard:
-    """KPIs, matrix and open work; whoever sees only their own work has only that counted."""
+    """KPIs, matrix and open work; only such tasks are counted as the principal may see."""
     workspace_id = who.workspace_id
     now = await timekeeping.now(workspace_id)
-    mine = "AND (assignee_id = :user OR team_id IN :teams)" if who.own_work_only else ""
-    work = await db.one(
-        f"""SELECT COUNT(*) AS open_tasks,
-                   COALESCE(SUM(CASE WHEN due_at < :now THEN 1 ELSE 0 END), 0) AS overdue_tasks
-            FROM tasks WHERE workspace_id = :workspace
-              AND state IN ('OPEN', 'IN_PROGRESS', 'SNOOZED') {mine}""",
-        workspace=workspace_id,
-        now=now,
-        **({"user": who.user_id, "teams": who.team_ids} if mine else {}),
-    )
-    assert work is not None
+    work = tasks.visible(who).filter(state__in=list(tasks.OPEN_STATES))
     return Dashboard(
         as_of=now,
         kpis=await all_kpis(who),
         census=await census.take(workspace_id),
-        open_tasks=work["open_tasks"],
-        overdue_tasks=int(work["overdue_tasks"]),
+        open_tasks=await work.count(),
+        overdue_tasks=await work.filter(due_at__lt=now, satisfied_at__isnull=True).count(),
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from domain import files, journal, runs, timekeeping, workspaces
 from domain.journal import Entry
-from domain.kpis import census, page, queries, tables, trend, wording
+from domain.kpis import census, queries, tables, trend, wording
 from domain.kpis.facts import Facts
 from domain.kpis.measures import Measurement, measure
 from domain.kpis.models import KpiSnapshot, Report
+from domain.kpis.page import render
 from domain.kpis.snapshots import one_view, store
 from domain.language import Language
 from domain.runs import Work
@@ -25,7 +26,7 @@ async def _perform(work: Work) -> dict[str, Any]:
     if "report" not in work.cursor:
         measured, facts = await _gather(work)
         # Drawing is pure computing: off the event loop, which may also be serving requests.
-        html, sheets = await asyncio.to_thread(lambda: (page.render(facts), tables.all_tables(facts)))
+        html, sheets = await asyncio.to_thread(lambda: (render(facts), tables.all_tables(facts)))
         async with work.step(done=1, total=1, unit="report") as step:
             # The figures of the page are kept as a snapshot too, so `kpis` shows what the report shows.
             await store(work, measured, facts.computed_at)

@@ -46,9 +46,9 @@ def kpis(facts: Facts) -> bytes:
     header = [
         label(t)
         for label in (
-            wording.CODE, wording.KPI, wording.KIND, wording.FROM, wording.BEFORE, wording.AS_OF,
+            wording.CODE, wording.KPI, wording.KIND, wording.FROM, wording.TO, wording.AS_OF,
             wording.NUMERATOR, wording.DENOMINATOR, wording.VALUE, wording.BASELINE, wording.COMPARATOR,
-            wording.TARGET, wording.GAP, wording.STATUS,
+            wording.TARGET, wording.DIFFERENCE, wording.STATUS,
         )
     ]  # fmt: skip
     rows: list[list[Cell]] = []

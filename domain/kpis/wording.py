@@ -1,5 +1,6 @@
 """Every word and number format of a report, in both languages."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -26,13 +27,14 @@ COUNTED = Label("Counted", "计数")
 BASELINE = Label("Baseline", "基线")
 TARGET = Label("Target", "目标")
 ACTUAL = Label("Actual", "实际")
-GAP = Label("Gap", "差距")
+GAP = Label("Gap (points)", "差距（百分点）")
+DIFFERENCE = Label("Value less target", "与目标之差")
 STATUS = Label("Status", "状态")
-DUE = Label("due", "截止")
-POINTS = Label(" pp", "个百分点")
-POINTS_MEAN = Label("pp: percentage points", "差距以百分点计")
-RELATIVE = Label("relative to the baseline", "相对基线")
-IN_POINTS = Label("percentage points", "个百分点")
+DUE = Label("Due", "截止")
+UPLIFT = Label(
+    "target: {relative} of the baseline ({points} percentage points)",
+    "目标：较基线 {relative}（{points} 个百分点）",
+)
 
 MATRIX = Label("Customers by lifecycle and value", "客户矩阵：生命周期 × 价值等级")
 LIFECYCLE = Label("Lifecycle", "生命周期")
@@ -56,15 +58,13 @@ UNFINISHED = Label(
 )
 
 DEFINITIONS = Label("How the figures are made", "指标口径")
-FORMULA = Label("Formula", "公式")
 NUMERATOR = Label("Counted", "分子")
 DENOMINATOR = Label("Of", "分母")
-SOURCES = Label("Source", "来源")
 COMPARATOR = Label("Comparator", "比较方式")
 CODE = Label("Code", "代码")
 VALUE = Label("Value", "数值")
 FROM = Label("From", "起")
-BEFORE = Label("Before", "止（不含）")
+TO = Label("To", "止")
 CURRENCY = Label("Currency", "币种")
 NOTHING = Label("No data", "暂无数据")
 
@@ -119,15 +119,12 @@ def _rounded(value: Fraction, places: int) -> Decimal:
     return exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
-def compact(value: float, language: Language) -> str:
-    """A number short enough for an axis."""
-    steps = (
-        ((1e8, "亿"), (1e4, "万")) if language is Language.ZH_CN else ((1e9, "bn"), (1e6, "m"), (1e3, "k"))
-    )
-    for size, unit in steps:
-        if abs(value) >= size:
-            return f"{value / size:.3g}{unit}"
-    return f"{value:.3g}" if value < 1 else f"{value:,.0f}"
+def axis(largest: float, language: Language) -> Callable[[float], str]:
+    """How an axis up to this value writes its numbers: all in one unit, and short."""
+    zh, en = ((1e8, "亿"), (1e4, "万")), ((1e9, "bn"), (1e6, "m"), (1e3, "k"))
+    steps = zh if language is Language.ZH_CN else en
+    size, unit = next((step for step in steps if largest >= step[0]), (1, ""))
+    return lambda value: f"{value / size:.4g}{unit}" if value else "0"
 
 
 def day(on: date, language: Language) -> str:

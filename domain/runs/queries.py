@@ -7,7 +7,7 @@ from tortoise.expressions import Q
 from domain.access import Principal
 from domain.paging import Order, Page, Slice
 from domain.paging import page as paged
-from domain.runs.models import ENDED, Run
+from domain.runs.models import ACTIVE, ENDED, Run
 
 
 async def page(who: Principal, where: Q, order: Order, part: Slice) -> Page[Run]:
@@ -20,3 +20,8 @@ async def unfinished(workspace_id: int, besides: Sequence[int] = ()) -> list[Run
     if besides:
         query = query.filter(id__not_in=list(besides))
     return await query.order_by("priority", "run_at", "id")
+
+
+async def is_active(run: Run) -> bool:
+    """Whether some worker has the run now."""
+    return await Run.filter(workspace_id=run.workspace_id, id=run.id, state__in=list(ACTIVE)).exists()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -62,6 +62,21 @@ def kind(
         return perform
 
     return declare
+
+
+def performs(name: str) -> Callable[[Performer], Performer]:
+    """Give a kind its performer, where the domain declares it and a worker knows how."""
+
+    def declare(perform: Performer) -> Performer:
+        kinds[name] = replace(kinds[name], perform=perform)
+        return perform
+
+    return declare
+
+
+async def unknown(work: "Work") -> None:
+    """The performer of a kind that this process can ask for but not do."""
+    raise Refused("UNKNOWN_KIND", f"this process cannot perform runs of kind {work.run.kind}")
 
 
 @dataclass

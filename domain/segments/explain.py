@@ -144,7 +144,7 @@ def _as_stored(found: list[Condition], stored: LifecycleStage) -> list[Condition
     answers = [condition.answer for condition in found]
     place = answers.index(stored)
     return [
-        replace(condition, value=None, holds=condition.answer == stored)
+        replace(condition, value=None, holds=condition.answer == stored and condition.name != "cancelledAt")
         if condition.name != "frequency" and answers.index(condition.answer) <= place
         else condition
         for condition in found

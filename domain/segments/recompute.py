@@ -42,6 +42,7 @@ async def _stage(work: Work) -> None:
     lines = await thresholds(workspace.id)
     as_of = await timekeeping.now(workspace.id)
     async with work.step(done=0, unit="customers", message="placing") as step:
+        await statements.plan_for_whole_tables()
         await statements.drop_drafts(workspace.id)
         step.total = await statements.stage(
             workspace.id, work.run.id, lines.thresholds, as_of, timekeeping.zone(workspace.zone)
@@ -53,6 +54,7 @@ async def _publish(work: Work) -> Segmentation:
     workspace_id, run_id, cursor = work.workspace_id, work.run.id, work.cursor
     as_of = db.instant_of(cursor["as_of"])
     async with work.step(done=cursor["customers"], message="published"):
+        await statements.plan_for_whole_tables()
         await groups.ensure(workspace_id)
         changed = await statements.publish(workspace_id, run_id)
         await statements.move_members(workspace_id, run_id, as_of, REASON)

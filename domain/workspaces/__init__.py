@@ -1,6 +1,7 @@
 """Tenants, staff, teams, roles, API keys and versioned settings."""
 
 from domain.workspaces.actions import (
+    NotSandbox,
     add_team,
     add_user,
     create,
@@ -31,6 +32,7 @@ __all__ = [
     "ApiKey",
     "BadCredential",
     "NewKey",
+    "NotSandbox",
     "Setting",
     "Team",
     "User",

@@ -111,7 +111,7 @@ async def test_a_batch_costs_the_same_number_of_statements_whatever_its_size(
             decisions = await contacts.plan(house.admin, asked[:size])
             statements = [record.getMessage() for record in caplog.records]
             costs.append(sum(" " in text and not text.startswith(("BEGIN", "COMMIT")) for text in statements))
-    assert costs == [0, 0], statements
+    assert costs[0] == costs[1] <= 7, statements
     assert [decision.customer_id for decision in decisions] == people
     verdicts = [decision.verdict for decision in decisions]
     assert verdicts[:20] == [Verdict.SUBSTITUTED, Verdict.REFUSED] * 10

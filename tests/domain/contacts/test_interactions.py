@@ -1,6 +1,7 @@
 """Contacts that took place: recorded with their time; silence ends only where the customer took part."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -82,8 +83,8 @@ async def test_silence_ends_only_where_the_customer_took_part(
 
 
 async def test_an_older_contact_does_not_move_the_last_one_back(house: House, customer: int) -> None:
-    await meet(house.admin, customer, NOON)
-    await meet(house.admin, customer, NOON - DAY)
+    await meet(house.admin, customer, NOON.astimezone(ZoneInfo("America/New_York")))
+    await meet(house.admin, customer, (NOON - HOUR).astimezone(ZoneInfo("Asia/Shanghai")))
     assert await last_interaction(customer) == NOON
 
 

@@ -1,0 +1,14 @@
+"""Wishes, consents, contacts and the contact policy as clients see them."""
+
+from api.contacts.fields import ContactMutations, ContactQueries
+from api.contacts.types import Consent, ContactDecision, ContactPreference, Interaction, ReceiveWindow
+
+__all__ = [
+    "Consent",
+    "ContactDecision",
+    "ContactMutations",
+    "ContactPreference",
+    "ContactQueries",
+    "Interaction",
+    "ReceiveWindow",
+]

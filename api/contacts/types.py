@@ -1,0 +1,158 @@
+"""The types of preferences, consents, interactions and contact decisions."""
+
+from datetime import datetime
+from typing import Any, cast
+
+import strawberry
+from tortoise.expressions import Q
+
+import api.contacts.enums  # noqa: F401
+from api.connections import After, Before, Connection, First, Last, connection, part
+from api.context import Info, load, who
+from api.customers.types import Customer
+from api.errors import bad_request
+from api.nodes import Node, extends, node_type, row_type
+from api.permissions import personal as masked_by_role
+from domain import contacts
+from domain.contacts import (
+    Channel,
+    ContactReasonCode,
+    ContactResult,
+    ContactRule,
+    Direction,
+    Purpose,
+    Verdict,
+)
+from domain.errors import DomainError
+from domain.paging import Order
+
+
+@strawberry.type(description="Hours of the local day in which a customer welcomes contact.")
+class ReceiveWindow:
+    from_: str = strawberry.field(name="from", description="HH:MM; this minute is inside.")
+    to: str = strawberry.field(description="HH:MM; this minute is not inside; 24:00 is the end of the day.")
+
+
+@node_type(contacts.ContactPreference, description="How a customer wishes to be reached.")
+class ContactPreference(Node):
+    updated_at: datetime = strawberry.field(description="When it was last set.")
+    version: int = strawberry.field(description="Rises with each change.")
+
+    @strawberry.field(description="Channels allowed; empty: every channel that is not refused.")
+    def allowed(self: Any) -> list[Channel]:
+        return [Channel(name) for name in self.allowed]
+
+    @strawberry.field(description="Channels on which nothing is ever sent.")
+    def refused(self: Any) -> list[Channel]:
+        return [Channel(name) for name in self.refused]
+
+    @strawberry.field(description="Hours of the day, in the workspace's zone; empty: any time.")
+    def windows(self: Any) -> list[ReceiveWindow]:
+        return [ReceiveWindow(from_=window["from"], to=window["to"]) for window in self.windows]
+
+
+@node_type(contacts.Consent, description="One statement of a customer about one purpose; never changed.")
+class Consent(Node):
+    purpose: Purpose = strawberry.field(description="What it is about.")
+    granted: bool = strawberry.field(description="Whether the customer agreed.")
+    source: str = strawberry.field(description="Where the statement comes from.")
+    notice_version: str = strawberry.field(description="The notice that the customer was shown.")
+    stated_at: datetime = strawberry.field(description="When the customer said so.")
+    created_at: datetime = strawberry.field(description="When it was recorded.")
+
+
+@node_type(contacts.Interaction, description="One contact that took place.")
+class Interaction(Node):
+    channel: Channel = strawberry.field(description="By which way.")
+    direction: Direction = strawberry.field(description="Who began.")
+    personal: bool = strawberry.field(description="Whether one person spoke with another.")
+    result: ContactResult = strawberry.field(description="What came of it.")
+    note: str | None = masked_by_role("note", "What was said, and what the customer answered.")
+    occurred_at: datetime = strawberry.field(description="When it took place.")
+    created_at: datetime = strawberry.field(description="When it was recorded.")
+
+
+@strawberry.type(description="One step of a contact decision.")
+class ContactReason:
+    rule: ContactRule = strawberry.field(description="Which step.")
+    code: ContactReasonCode = strawberry.field(description="What it found.")
+    verdict: Verdict = strawberry.field(description="What it says for itself.")
+    value: str = strawberry.field(description="What it looked at, such as 20:00.")
+    limit: str = strawberry.field(description="What it held that against, such as 09:00-12:00.")
+
+
+@row_type(contacts.ContactDecision, description="What the contact policy says to a contact, and why.")
+class ContactDecision:
+    purpose: Purpose = strawberry.field(description="What the contact is for.")
+    wanted_channel: Channel = strawberry.field(description="The channel asked for.")
+    wanted_at: datetime = strawberry.field(description="The time asked for.")
+    verdict: Verdict = strawberry.field(description="The strongest verdict of all steps.")
+    channel: Channel | None = strawberry.field(description="The channel to use; null when refused.")
+    at: datetime | None = strawberry.field(description="When it may take place; null when refused.")
+    decided_at: datetime = strawberry.field(description="When this was decided.")
+
+    @strawberry.field(description="Each step with what it looked at, also those that changed nothing.")
+    def reasons(self: Any) -> list[ContactReason]:
+        return [
+            ContactReason(
+                rule=ContactRule(reason["rule"]),
+                code=ContactReasonCode(reason["code"]),
+                verdict=Verdict(reason["verdict"]),
+                value=reason["value"],
+                limit=reason["limit"],
+            )
+            for reason in self.reasons
+        ]
+
+
+@extends(Customer)
+class CustomerContacts:
+    @strawberry.field(description="How the customer wishes to be reached; null when never set.")
+    async def contact_preference(self: Any, info: Info) -> ContactPreference | None:
+        return cast(ContactPreference | None, await load(info, contacts.preferences_by_customer, self.id))
+
+    @strawberry.field(description="The statement that holds for each purpose the customer spoke about.")
+    async def current_consents(self: Any, info: Info) -> list[Consent]:
+        return cast(list[Consent], await load(info, contacts.current_consents, self.id) or [])
+
+    @strawberry.field(description="All the customer said about consent, the latest first.")
+    async def consents(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Consent]:
+        return await _listed(CONSENTS, info, self.id, (first, last, after, before))
+
+    @strawberry.field(description="Contacts that took place, the latest first.")
+    async def interactions(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Interaction]:
+        return await _listed(INTERACTIONS, info, self.id, (first, last, after, before))
+
+
+CONSENTS = (contacts.latest_consents, contacts.consents_page, Order("stated_at", descending=True))
+INTERACTIONS = (
+    contacts.latest_interactions,
+    contacts.interactions_page,
+    Order("occurred_at", descending=True),
+)
+
+
+async def _listed(listing: Any, info: Info, customer_id: int, given: Any) -> Any:
+    """A customer's list: the first pages of many customers are read together, others one by one."""
+    latest, page, order = listing
+    try:
+        wanted = part(*given)
+        if wanted.after is wanted.before is wanted.last is None:
+            return connection(await load(info, latest, (customer_id, wanted.size)))
+        return connection(await page(who(info), Q(customer_id=customer_id), order, wanted))
+    except DomainError as error:
+        raise bad_request(error) from error

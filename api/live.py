@@ -1,0 +1,86 @@
+"""Live updates that never miss one: each subscriber reads the journal from its own place in the feed.
+
+A nudge wakes the readers of this process; without one they look each second. What a subscriber is
+shown is read again for it, as its principal may see it at that moment.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncIterator, Collection
+
+from api.context import Info, who
+from api.errors import Code, coded
+from domain import feeds, nudges, workspaces
+from domain.access import Principal
+from domain.journal import JournalLine
+
+LOOK_SECONDS = 1.0
+RECHECK_SECONDS = 2.0
+
+
+def cursor(line: JournalLine) -> str:
+    """A line's place, as subscribers hand it back in `after`."""
+    return base64.urlsafe_b64encode(f"feed:{line.workspace_id}:{line.position}".encode()).decode().rstrip("=")
+
+
+def position(principal: Principal, after: str) -> int:
+    """The place that a cursor names.
+
+    Raises:
+        GraphQLError: BAD_REQUEST, when it is not a cursor of this workspace's feed.
+    """
+    try:
+        kind, workspace, place = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().split(":")
+        if kind == "feed" and int(workspace) == principal.workspace_id and int(place) >= 0:
+            return int(place)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        pass
+    raise coded(Code.BAD_REQUEST, "after: this is not a cursor of this feed")
+
+
+async def lines(
+    info: Info, topic: str, subjects: Collection[str], after: str | None
+) -> AsyncIterator[JournalLine]:
+    """The lines about these subjects from a cursor on, or from now on, for as long as anybody listens.
+
+    The stream ends with FORBIDDEN when the caller's key, role or membership has ended.
+    """
+    principal = who(info)
+    if principal.topics and topic not in principal.topics:
+        raise coded(Code.FORBIDDEN, f"this API key's topics do not name {topic}")
+    head = await feeds.head(principal.workspace_id)
+    place = head if after is None else position(principal, after)
+    if place > head:
+        raise coded(Code.BAD_REQUEST, "after: this place has not been reached")
+    stir = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    checked = loop.time()
+    with nudges.NEWS.listening(stir.set):
+        while True:
+            stir.clear()
+            batch = await feeds.lines_after(principal.workspace_id, place)
+            if batch and loop.time() - checked > RECHECK_SECONDS:
+                checked = loop.time()
+                await _recheck(info)
+            for line in batch:
+                assert line.position is not None
+                place = line.position
+                if line.subject in subjects:
+                    info.context.loaders.forget()
+                    yield line
+            if not batch:
+                try:
+                    await asyncio.wait_for(stir.wait(), LOOK_SECONDS)
+                except TimeoutError:
+                    pass
+
+
+async def _recheck(info: Info) -> None:
+    """Read the caller's credential again: what ended must not go on being pushed."""
+    if info.context.authorization is None:
+        return
+    try:
+        info.context.principal = await workspaces.authenticate(info.context.authorization)
+    except workspaces.BadCredential:
+        raise coded(Code.FORBIDDEN, "this credential has ended") from None

@@ -1,0 +1,46 @@
+"""Tasks as they change."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, cast
+
+import strawberry
+
+from api import live
+from api.context import Info, who
+from api.filters import where_q
+from api.permissions import subscription
+from api.tasks.types import COLUMNS, Task, TaskWhere
+from domain import tasks
+
+
+@strawberry.type(description="One change of a task.")
+class TaskChange:
+    cursor: str = strawberry.field(description="The change's place in the feed, for `after`.")
+    at: datetime = strawberry.field(description="When it happened, in business time.")
+    change: str = strawberry.field(description="What happened, such as `task.completed`.")
+    task: Task = strawberry.field(description="The task as it is now.")
+
+
+@strawberry.type
+class TaskSubscriptions:
+    @subscription("Changes of tasks that the caller may see, from `after` on or from now on.")
+    async def task_changed(
+        self,
+        info: Info,
+        where: Annotated[
+            TaskWhere | None,
+            strawberry.argument(description="Only tasks that are like this when they are shown."),
+        ] = None,
+        after: Annotated[
+            str | None,
+            strawberry.argument(description="Replay what came after this cursor, then go on live."),
+        ] = None,
+    ) -> AsyncIterator[TaskChange]:
+        condition = where_q(where, COLUMNS)
+        async for line in live.lines(info, "tasks", {"task"}, after):
+            task = await tasks.matching(who(info), condition, line.subject_id)
+            if task is not None:
+                yield TaskChange(
+                    cursor=live.cursor(line), at=line.at, change=line.name, task=cast(Task, task)
+                )

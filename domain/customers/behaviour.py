@@ -1,0 +1,67 @@
+"""What customers do besides buying: log-ins, pages, clicks."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from domain import db, journal, timekeeping
+from domain.access import Principal
+from domain.customers import rules, totals
+from domain.customers.models import BehaviourEvent
+from domain.customers.profile import resolve
+from domain.customers.rows import insert_new
+from domain.errors import Duplicate, Invalid
+from domain.journal import Entry
+
+LARGEST_DATA = 8192
+"""Characters of the JSON that may come with an event."""
+
+
+async def record_event(
+    who: Principal,
+    external_id: str,
+    *,
+    customer_id: int | None = None,
+    customer_external_id: str | None = None,
+    name: str,
+    occurred_at: datetime,
+    data: Mapping[str, Any] | None = None,
+    create_customer: bool = False,
+) -> BehaviourEvent:
+    """Record an event, which moves the customer's last interaction forward.
+
+    The same event again changes nothing; another one under the same external id is refused.
+    """
+    key = rules.external_id(external_id)
+    name = rules.text(name, "name", 64)
+    occurred_at = rules.instant(occurred_at, "occurredAt")
+    content = dict(data or {})
+    if not rules.storable(content):
+        raise Invalid("data has a value that cannot be stored", field="data")
+    encoded = db.encode(content)
+    if len(encoded) > LARGEST_DATA:
+        raise Invalid(f"data has at most {LARGEST_DATA} characters", field="data")
+    async with db.transaction():
+        customer = await resolve(
+            who, customer_id, customer_external_id, create_since=occurred_at if create_customer else None
+        )
+        row = {
+            "workspace_id": who.workspace_id,
+            "version": 1,
+            "external_id": key,
+            "customer_id": customer,
+            "name": name,
+            "occurred_at": occurred_at,
+            "data": encoded,
+            "created_at": await timekeeping.now(who.workspace_id),
+        }
+        made = await insert_new("behaviour_events", [row], "id")
+        event = await BehaviourEvent.get(workspace_id=who.workspace_id, external_id=key)
+        if not made:
+            stored = (event.customer_id, event.name, event.occurred_at, event.data)
+            if stored != (customer, name, occurred_at, content):
+                raise Duplicate("another event has this external id", field="externalId", current=event)
+            return event
+        await totals.note_interaction(who.workspace_id, customer, occurred_at)
+        await journal.write(who, Entry("event.recorded", event.id, customer))
+    return event

@@ -1,0 +1,93 @@
+"""Asks who the customers are and what they did."""
+
+from collections.abc import Mapping, Sequence
+
+from tortoise.expressions import Q
+
+from domain.access import Principal
+from domain.customers import tagging
+from domain.customers.models import BehaviourEvent, Customer, Lead, RowError
+from domain.customers.models import Order as PlacedOrder
+from domain.errors import NotFound
+from domain.journal import JournalLine
+from domain.paging import Order, Page, Slice
+from domain.paging import page as paged
+
+
+async def get(who: Principal, customer_id: int) -> Customer:
+    return await Customer.load(who.workspace_id, customer_id)
+
+
+async def find(who: Principal, customer_id: int) -> Customer | None:
+    return await Customer.find(who.workspace_id, customer_id)
+
+
+async def find_external(who: Principal, external_id: str) -> Customer | None:
+    return await Customer.get_or_none(workspace_id=who.workspace_id, external_id=external_id)
+
+
+async def get_external(who: Principal, external_id: str) -> Customer:
+    """The customer with the client's own key, or `NotFound`."""
+    found = await find_external(who, external_id)
+    if found is None:
+        raise NotFound("no such customer", field="externalId")
+    return found
+
+
+async def by_ids(workspace_id: int, ids: list[int]) -> Mapping[int, Customer]:
+    return await Customer.by_ids(workspace_id, ids)
+
+
+async def look_alikes(who: Principal, customer: Customer) -> list[Customer]:
+    """Other customers with the same telephone number or e-mail address (S2-35)."""
+    same = [Q(**{name: value}) for name in ("phone", "email") if (value := getattr(customer, name))]
+    if not same:
+        return []
+    query = Customer.filter(Q(*same, join_type="OR"), workspace_id=who.workspace_id)
+    return await query.exclude(id=customer.id).order_by("id").limit(100)
+
+
+async def tags_of(workspace_id: int, customer_ids: list[int]) -> Mapping[int, list[str]]:
+    return await tagging.of(workspace_id, customer_ids)
+
+
+async def page(who: Principal, where: Q, order: Order, part: Slice) -> Page[Customer]:
+    """Customers. Sort by `id`, `registered_at` or `external_id`; each has an index."""
+    return await paged(Customer.filter(where, workspace_id=who.workspace_id), order, part)
+
+
+async def orders_page(who: Principal, where: Q, order: Order, part: Slice) -> Page[PlacedOrder]:
+    """Orders, of one customer with `Q(customer_id=…)`. Sort by `ordered_at`."""
+    return await paged(PlacedOrder.filter(where, workspace_id=who.workspace_id), order, part)
+
+
+async def leads_page(who: Principal, where: Q, order: Order, part: Slice) -> Page[Lead]:
+    """Leads. Sort by `acquired_at`, or by `id` within one customer."""
+    return await paged(Lead.filter(where, workspace_id=who.workspace_id), order, part)
+
+
+async def events_page(who: Principal, where: Q, order: Order, part: Slice) -> Page[BehaviourEvent]:
+    """Events of one customer. Sort by `occurred_at`."""
+    return await paged(BehaviourEvent.filter(where, workspace_id=who.workspace_id), order, part)
+
+
+async def row_errors_page(who: Principal, run_id: int, part: Slice) -> Page[RowError]:
+    """The rows that an import did not take, in the order of the file."""
+    return await paged(RowError.filter(workspace_id=who.workspace_id, run_id=run_id), Order("line"), part)
+
+
+async def timeline(who: Principal, customer_id: int, part: Slice) -> Page[JournalLine]:
+    """What happened to and around a customer, the latest first."""
+    return await paged(
+        JournalLine.filter(workspace_id=who.workspace_id, customer_id=customer_id),
+        Order("id", descending=True),
+        part,
+    )
+
+
+async def leads_by_ids(workspace_id: int, ids: list[int]) -> Mapping[int, Lead]:
+    return await Lead.by_ids(workspace_id, ids)
+
+
+async def orders_by_ids(workspace_id: int, ids: Sequence[int]) -> Mapping[int, PlacedOrder]:
+    return await PlacedOrder.by_ids(workspace_id, list(ids))

@@ -1,0 +1,144 @@
+"""Gives committed journal lines their places, feeds them to reactions, and replays them to subscribers.
+
+Writers never wait for this: lines are numbered after their commit, under a lock of the feed's row, so
+places have no gaps that fill later and a reader who has seen place n has seen all before it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from domain import db, nudges, timekeeping
+from domain.access import Principal, system
+from domain.journal import Feed, JournalLine, ParkedLine
+
+BATCH = 500
+REACT_BATCH = 50
+GIVE_UP_AFTER = 5
+log = structlog.get_logger(__name__)
+
+Reaction = Callable[[Principal, JournalLine], Awaitable[object]]
+
+
+async def unnumbered(limit: int = 100) -> list[int]:
+    """Workspaces with lines that have no place yet."""
+    found = await db.rows(
+        "SELECT DISTINCT workspace_id FROM journal WHERE position IS NULL LIMIT :limit", limit=limit
+    )
+    return [row["workspace_id"] for row in found]
+
+
+async def number(workspace_id: int) -> int:
+    """Give lines their places, in the order of their ids; how many."""
+    async with db.transaction():
+        lock = "FOR UPDATE" if db.is_postgres() else ""
+        head = await db.value(
+            f"SELECT head FROM feeds WHERE workspace_id = :workspace {lock}", workspace=workspace_id
+        )
+        numbered = await db.execute(
+            """UPDATE journal SET position = CAST(:head AS bigint) + fresh.place FROM (
+                 SELECT id, row_number() OVER (ORDER BY id) AS place FROM (
+                   SELECT id FROM journal WHERE workspace_id = :workspace AND position IS NULL
+                   ORDER BY id LIMIT :limit) waiting) fresh
+               WHERE journal.id = fresh.id""",
+            head=head,
+            workspace=workspace_id,
+            limit=BATCH,
+        )
+        if numbered:
+            await db.execute(
+                "UPDATE feeds SET head = head + :numbered WHERE workspace_id = :workspace",
+                numbered=numbered,
+                workspace=workspace_id,
+            )
+            nudges.NEWS.ring()
+    return numbered
+
+
+async def unreacted(limit: int = 100) -> list[int]:
+    """Workspaces whose reactions lag behind their feed."""
+    found = await db.rows(
+        """SELECT workspace_id FROM feeds WHERE reacted < head AND (retry_at IS NULL OR retry_at <= {now})
+           LIMIT :limit""",
+        limit=limit,
+    )
+    return [row["workspace_id"] for row in found]
+
+
+async def react(workspace_id: int, reactions: Mapping[str, Reaction]) -> int:
+    """Do what the next lines call for, once: their effects and the step forward are one transaction.
+
+    When a reaction fails, the lines are taken one by one from there; a line that keeps failing is
+    parked, so that it does not hold up the rest for ever. Returns how many lines were passed.
+    """
+    try:
+        return await _react(workspace_id, reactions, REACT_BATCH)
+    except Exception as error:
+        log.warning("reactions_failed", workspace=workspace_id, error=type(error).__name__)
+    try:
+        return await _react(workspace_id, reactions, 1)
+    except Exception as error:
+        await _set_apart(workspace_id, error)
+        return 0
+
+
+async def _react(workspace_id: int, reactions: Mapping[str, Reaction], limit: int) -> int:
+    async with db.transaction():
+        lock = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
+        feed = await db.one(
+            f"SELECT reacted, head FROM feeds WHERE workspace_id = :workspace {lock}", workspace=workspace_id
+        )
+        if feed is None or feed["reacted"] >= feed["head"]:
+            return 0
+        lines = await lines_after(workspace_id, feed["reacted"], limit)
+        who = system(workspace_id, "reaction")
+        for line in lines:
+            reaction = reactions.get(line.name)
+            if reaction is not None:
+                await reaction(who, line)
+        await db.execute(
+            """UPDATE feeds SET reacted = :reacted, attempts = 0, retry_at = NULL
+               WHERE workspace_id = :workspace""",
+            reacted=lines[-1].position,
+            workspace=workspace_id,
+        )
+    return len(lines)
+
+
+async def _set_apart(workspace_id: int, error: Exception) -> None:
+    async with db.transaction():
+        feed = await Feed.get(workspace_id=workspace_id)
+        attempts = feed.attempts + 1
+        log.error("reaction_failed", workspace=workspace_id, attempts=attempts, exc_info=error)
+        if attempts < GIVE_UP_AFTER:
+            await Feed.filter(workspace_id=workspace_id, reacted=feed.reacted).update(
+                attempts=attempts, retry_at=timekeeping.machine_now() + timedelta(seconds=2**attempts)
+            )
+            return
+        line = (await lines_after(workspace_id, feed.reacted, 1))[0]
+        await ParkedLine.create(
+            workspace_id=workspace_id,
+            line_id=line.id,
+            error=type(error).__name__,
+            parked_at=timekeeping.machine_now(),
+        )
+        await Feed.filter(workspace_id=workspace_id, reacted=feed.reacted).update(
+            reacted=line.position, attempts=0, retry_at=None
+        )
+
+
+async def head(workspace_id: int) -> int:
+    """The last place given so far."""
+    return int(
+        await db.value("SELECT head FROM feeds WHERE workspace_id = :workspace", workspace=workspace_id)
+    )
+
+
+async def lines_after(workspace_id: int, position: int, limit: int = BATCH) -> list[JournalLine]:
+    """The lines behind a place, in order and without a gap."""
+    return (
+        await JournalLine.filter(workspace_id=workspace_id, position__gt=position)
+        .order_by("position")
+        .limit(limit)
+    )

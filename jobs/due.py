@@ -1,0 +1,62 @@
+"""Due query → what is done with each row that has come due."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain import db, segments, tasks, timekeeping, workspaces
+from domain.access import system
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Due:
+    """One kind of timer.
+
+    `find(now, workspace, limit)` gives rows with `id`, `workspace_id` and `due_at`: of one sandbox, or
+    of all workspaces on the real clock. `act` does one of them, guarded by the due time that was seen.
+    `apart` sets a row aside on which `act` failed.
+    """
+
+    find: Callable[[datetime, int | None, int], Awaitable[Rows]]
+    act: Callable[[int, int, datetime], Awaitable[object]]
+    apart: Callable[[int, int, BaseException], Awaitable[None]] | None = None
+
+
+async def _nightlies(now: datetime, workspace_id: int | None, limit: int) -> Rows:
+    found = await workspaces.nightly_due(now, workspace_id)
+    return [{"id": w.id, "workspace_id": w.id, "due_at": w.next_nightly_at} for w in found]
+
+
+async def _nightly(workspace_id: int, _: int, due_at: datetime) -> bool:
+    """Queue the nightly recompute and move the timer on, in one transaction and once per night."""
+    async with db.transaction():
+        workspace = await workspaces.get(workspace_id)
+        if workspace.next_nightly_at == due_at and await workspaces.schedule_nightly(workspace):
+            await segments.recompute(system(workspace_id, "nightly"))
+            return True
+    return False
+
+
+DUE: dict[str, Due] = {
+    "escalations": Due(tasks.due_escalations, tasks.escalate, tasks.set_apart),
+    "snoozes": Due(tasks.due_snoozes, tasks.wake, tasks.set_apart),
+    "nightlies": Due(_nightlies, _nightly),
+}
+
+
+async def next_instant(workspace_id: int, until: datetime) -> datetime | None:
+    """The earliest instant up to `until` at which anything of a sandbox falls due."""
+    workspace = await workspaces.get(workspace_id)
+    instants = [await tasks.next_due(workspace_id, until), workspace.next_nightly_at]
+    return min((at for at in instants if at is not None and at <= until), default=None)
+
+
+async def anything(now: datetime, kind: str) -> bool:
+    """Whether a timer of this kind wants something: of a workspace on the real clock, or of a sandbox."""
+    due = DUE[kind]
+    if await due.find(now, None, 1):
+        return True
+    return any([await due.find(await timekeeping.now(w.id), w.id, 1) for w in await workspaces.sandboxes()])

@@ -1,0 +1,45 @@
+"""Event → what it calls for. Each is done once, in the transaction that steps past the event."""
+
+from datetime import datetime
+
+from domain import tasks
+from domain.access import Principal
+from domain.feeds import Reaction
+from domain.journal import JournalLine
+
+
+async def _first_touch(who: Principal, line: JournalLine) -> None:
+    assert line.customer_id is not None
+    await tasks.open_first_touch(
+        who,
+        lead_id=line.subject_id,
+        customer_id=line.customer_id,
+        acquired_at=datetime.fromisoformat(line.data["acquired_at"]),
+    )
+
+
+async def _callback(who: Principal, line: JournalLine) -> None:
+    assert line.customer_id is not None
+    await tasks.open_callback(
+        who,
+        order_id=line.subject_id,
+        customer_id=line.customer_id,
+        delivered_at=datetime.fromisoformat(line.data["delivered_at"]),
+    )
+
+
+async def _contact(who: Principal, line: JournalLine) -> None:
+    assert line.customer_id is not None
+    await tasks.note_contact(who, line.customer_id, datetime.fromisoformat(line.data["occurred_at"]))
+
+
+async def _visits(who: Principal, line: JournalLine) -> None:
+    await tasks.plan_visits(who)
+
+
+REACTIONS: dict[str, Reaction] = {
+    "lead.recorded": _first_touch,
+    "order.delivered": _callback,
+    "interaction.recorded": _contact,
+    "segmentation.published": _visits,
+}

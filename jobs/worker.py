@@ -1,0 +1,116 @@
+"""Runs a worker in this process: Dramatiq's threads, the clock, and actors on the caller's event loop.
+
+One event loop means one database context and, on SQLite, one writing connection: the embedded server
+and a worker process of its own are the same code.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
+
+import dramatiq
+import redis
+import structlog
+from dramatiq.asyncio import set_event_loop_thread
+
+import jobs.sandbox  # noqa: F401
+from domain import runs
+from domain.settings import Settings
+from jobs.actors import do_due, do_run
+from jobs.broker import Bell, inner_broker, redis_broker
+from jobs.clock import Clock
+
+GRACE_SECONDS = 3.0
+REDIS_LOOK_MS = 50
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class BrokerAway(Exception):
+    """Redis does not answer; the message names it without its password."""
+
+
+class _Here:
+    """Stands in for Dramatiq's event loop thread: coroutines of actors run on this loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._running: set[concurrent.futures.Future[Any]] = set()
+
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        self._running.add(future)
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise dramatiq.middleware.Shutdown from None
+        finally:
+            self._running.discard(future)
+
+    async def finish(self) -> None:
+        """Let what runs come to its end for a moment, then have it given back to the ledger."""
+        until = self._loop.time() + GRACE_SECONDS
+        while self._running and self._loop.time() < until:
+            await asyncio.sleep(0.05)
+        for future in list(self._running):
+            future.cancel()
+
+
+def check_redis(url: str) -> None:
+    """Raises `BrokerAway` when Redis does not answer."""
+    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        place = url.rpartition("@")[2].removeprefix("redis://")
+        raise BrokerAway(f"cannot reach Redis at {place}: {error}") from error
+    finally:
+        client.close()
+
+
+@contextlib.asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Clock]:
+    """Work for the time of the block. The database must be open.
+
+    Raises:
+        BrokerAway: REDIS_URL is set and nothing answers there.
+    """
+    for name in ("dramatiq", "dramatiq.worker", "dramatiq.broker"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if settings.redis_url:
+        await asyncio.to_thread(check_redis, settings.redis_url)
+    here = _Here(asyncio.get_running_loop())
+    set_event_loop_thread(here)  # type: ignore[arg-type]
+
+    @functools.wraps(do_run)
+    async def run(run_id: int) -> None:
+        await do_run(run_id, settings.lease_seconds)
+
+    bells = [Bell(inner_broker(), run, do_due)]
+    if settings.redis_url:
+        bells.insert(0, Bell(redis_broker(settings.redis_url), run, do_due))
+    threads = max(2, settings.worker_threads // len(bells))
+    workers = [
+        dramatiq.Worker(bell.broker, worker_threads=threads, worker_timeout=REDIS_LOOK_MS if n else 100)
+        for n, bell in enumerate(reversed(bells))
+    ]
+    if settings.embedded_database:
+        await runs.rescue(limit=10_000, everything=True)
+    for worker in workers:
+        await asyncio.to_thread(worker.start)
+    clock = Clock(bells)
+    ticking = asyncio.create_task(clock.run(), name="clock")
+    try:
+        yield clock
+    finally:
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+        stopping = [asyncio.create_task(asyncio.to_thread(worker.stop, 8000)) for worker in workers]
+        await here.finish()
+        await asyncio.gather(*stopping)
+        set_event_loop_thread(None)

@@ -1,0 +1,65 @@
+"""Why a customer is placed where they are."""
+
+from datetime import timedelta
+
+from domain import segments
+from domain.customers.models import Customer
+from domain.segments import Condition, Decides, SilverRule
+from tests.conftest import NOON, House
+from tests.domain.segments.population import recompute, settle, shopper
+
+
+async def test_each_condition_has_its_value_its_line_and_whether_it_holds(house: House) -> None:
+    ids = await settle(house.id, [shopper("P", NOON, 3, 4, 300_000)])
+    await recompute(house.admin)
+    registered = (NOON - timedelta(days=800)).isoformat()
+    heard = (NOON - timedelta(days=3)).isoformat()
+    found = await segments.explain(house.id, ids["P"])
+    assert [(c.decides.value, c.answer, c.name, c.value, c.threshold, c.holds) for c in found] == [
+        ("LIFECYCLE", "CHURNED", "cancelledAt", None, NOON.isoformat(), False),
+        ("LIFECYCLE", "CHURNED", "lastInteractionAt", heard, "12 months ago", False),
+        ("LIFECYCLE", "SILENT", "lastInteractionAt", heard, "6 months ago", False),
+        ("LIFECYCLE", "NEW", "registeredAt", registered, "within 90 days", False),
+        ("LIFECYCLE", "MATURE", "registeredAt", registered, "12 months ago", True),
+        ("LIFECYCLE", "MATURE", "frequency", "4", ">= 3", True),
+        ("LIFECYCLE", "GROWTH", "otherwise", None, "", True),
+        ("VALUE", "HIGH", "monetaryMinor", "300000", "> 1000000", False),
+        ("VALUE", "MEDIUM", "monetaryMinor", "300000", "> 200000", True),
+        ("VALUE", "ORDINARY", "otherwise", None, "", True),
+        ("TIER", "GOLD", "rRank", "1", "<= 0", False),
+        ("TIER", "GOLD", "mRank", "1", "<= 0", False),
+        ("TIER", "SILVER", "compositeRank", "1", "<= 0", False),
+        ("TIER", "BRONZE", "otherwise", None, "", True),
+    ]
+
+
+async def test_the_thresholds_of_the_recompute_explain_it_also_after_they_were_moved(house: House) -> None:
+    ids = await settle(house.id, [shopper("P", NOON, 3, 4, 300_000)])
+    await recompute(house.admin)
+    before = await segments.explain(house.id, ids["P"])
+    await segments.thresholds_set(house.admin, "CDNOW_USD", silver_rule=SilverRule.R_AND_M)
+    assert await segments.explain(house.id, ids["P"]) == before
+    await recompute(house.admin)
+    after = await segments.explain(house.id, ids["P"])
+    assert next(c.answer for c in after if c.decides is Decides.VALUE and c.holds) == "HIGH"
+    assert [c.name for c in after if c.answer == "SILVER"] == ["rRank", "mRank"]
+
+
+async def test_an_interaction_since_the_recompute_does_not_contradict_the_stored_stage(house: House) -> None:
+    ids = await settle(house.id, [shopper("P", NOON, 200, 4, 300_000)])
+    await recompute(house.admin)
+    await Customer.filter(id=ids["P"]).update(last_interaction_at=NOON + timedelta(minutes=1))
+    found = [c for c in await segments.explain(house.id, ids["P"]) if c.decides is Decides.LIFECYCLE]
+    assert [(c.answer, c.value, c.holds) for c in found][:3] == [
+        ("CHURNED", None, False),
+        ("CHURNED", None, False),
+        ("SILENT", None, True),
+    ]
+
+
+async def test_who_is_not_placed_has_nothing_to_explain(house: House) -> None:
+    ids = await settle(house.id, [shopper("P", NOON, 3, 4, 300_000)])
+    assert await segments.explain(house.id, ids["P"]) == []
+    await recompute(house.admin)
+    assert await segments.explain(house.id, 10**12) == []
+    assert all(isinstance(condition, Condition) for condition in await segments.explain(house.id, ids["P"]))
