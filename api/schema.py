@@ -3,29 +3,50 @@
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
 import api.enums  # noqa: F401
-from api.runs import RunMutations, RunQueries
+from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
+from api.limits import Limits
+from api.masking import Mask
+from api.runs import RunMutations, RunQueries, RunSubscriptions
 from api.scalars import SCALARS
+from api.workspaces import WorkspaceMutations, WorkspaceQueries
 
-QUERIES: list[type[Any]] = [RunQueries]
-MUTATIONS: list[type[Any]] = [RunMutations]
-SUBSCRIPTIONS: list[type[Any]] = []
+QUERIES: list[type[Any]] = [WorkspaceQueries, RunQueries, KpiQueries]
+MUTATIONS: list[type[Any]] = [WorkspaceMutations, RunMutations, KpiMutations]
+SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, KpiSubscriptions]
+CACHED = 512
 
 
-def build() -> strawberry.Schema:
-    Query = strawberry.type(type("Query", tuple(QUERIES), {}), description="Questions; they change nothing.")
-    Mutation = strawberry.type(
+class Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        """Nothing: what is unexpected is logged by the mask, with its incident."""
+
+
+def build() -> Schema:
+    query = strawberry.type(type("Query", tuple(QUERIES), {}), description="Questions; they change nothing.")
+    mutation = strawberry.type(
         type("Mutation", tuple(MUTATIONS), {}),
         description="Changes: one per business action, each in one transaction.",
     )
-    return strawberry.Schema(
-        query=Query,
-        mutation=Mutation,
+    subscription = strawberry.type(
+        type("Subscription", tuple(SUBSCRIPTIONS), {}),
+        description="Changes as they happen; each event has a cursor from which to go on.",
+    )
+    return Schema(
+        query=query,
+        mutation=mutation,
+        subscription=subscription,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
-        extensions=[lambda: ParserCache(maxsize=512), lambda: ValidationCache(maxsize=512)],
+        extensions=[
+            Mask,
+            Limits,
+            lambda: ParserCache(maxsize=CACHED),
+            lambda: ValidationCache(maxsize=CACHED),
+        ],
     )
 
 

@@ -12,9 +12,15 @@ publish(
     kpis.KpiStatus,
     "How a KPI stands against its target.",
     {
-        "MET": "On the right side of the target.",
-        "AT_RISK": "Not met, and the date is still to come.",
+        "MET": "On the target or on its good side.",
+        "AT_RISK": "Not met; its day has not passed, and at least half the way from the baseline is done.",
         "NOT_MET": "On the wrong side of the target.",
         "NO_DATA": "Not measured, or nothing to measure.",
     },
 )
+publish(
+    kpis.KpiDimension,
+    "What a KPI tells about.",
+    {"PROCESS": "How the work is done.", "RESULT": "What came of it."},
+)
+publish(kpis.KpiUnit, "What a KPI's value is counted in.", {"SHARE": "A share of 1: 0.95 is 95 %."})

@@ -51,3 +51,12 @@ publish(
     "Where a cell's strategy comes from.",
     {"OWN": "Stated for this cell.", "INHERITED": "Taken from the nearest value level of the same stage."},
 )
+publish(
+    segments.Decides,
+    "What a condition of a placement decides.",
+    {
+        "LIFECYCLE": "The lifecycle stage.",
+        "VALUE": "The value level.",
+        "TIER": "The RFM tier.",
+    },
+)

@@ -138,7 +138,7 @@ async def _import(work: Work, taker: Taker) -> dict[str, Any]:
         if passes[number] == "check" and counts["rejected"]:
             raise Refused(
                 "IMPORT_REJECTED",
-                f"{counts['rejected']} of {counts['rows']} rows will not do; none was taken",
+                f"{counts['rejected']} of {counts['rows']} rows will not do; none is taken",
             )
     return {name: counts[name] for name in COUNTS}
 

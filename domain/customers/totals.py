@@ -34,20 +34,14 @@ async def recompute(workspace_id: int, customer_ids: Collection[int]) -> None:
              (first_order_at, last_order_at, order_count, order_total_minor) = (
                SELECT MIN(ordered_at), MAX(ordered_at), COUNT(*), COALESCE(SUM(amount_minor), 0)
                FROM orders WHERE orders.workspace_id = :workspace
-                 AND orders.customer_id = customers.id AND orders.status <> 'REFUNDED')
+                 AND orders.customer_id = customers.id AND orders.status <> 'REFUNDED'),
+             last_interaction_at = (SELECT MAX(seen_at) FROM (
+               SELECT customers.last_interaction_at AS seen_at
+               UNION ALL
+               SELECT MAX(ordered_at) FROM orders
+               WHERE orders.workspace_id = :workspace AND orders.customer_id = customers.id) seen)
            WHERE workspace_id = :workspace AND id IN :customers""",
         now=await timekeeping.now(workspace_id),
-        **given,
-    )
-    await db.execute(
-        """UPDATE customers SET last_interaction_at = (
-             SELECT MAX(ordered_at) FROM orders
-             WHERE orders.workspace_id = :workspace AND orders.customer_id = customers.id)
-           WHERE workspace_id = :workspace AND id IN :customers AND EXISTS (
-             SELECT 1 FROM orders WHERE orders.workspace_id = :workspace
-               AND orders.customer_id = customers.id
-               AND (customers.last_interaction_at IS NULL
-                 OR orders.ordered_at > customers.last_interaction_at))""",
         **given,
     )
     await db.execute(

@@ -1,6 +1,6 @@
 """What is measured, what is aimed at, and the reports made of it."""
 
-from domain.kpis.actions import build_report, snapshot, target_set
+from domain.kpis.actions import SETS_TARGETS, build_report, snapshot, target_set
 from domain.kpis.catalogue import (
     CATALOGUE,
     FIRST_TOUCH_24H,
@@ -8,9 +8,9 @@ from domain.kpis.catalogue import (
     SILENT_SHARE,
     VISIT_COVERAGE,
     Aim,
-    Dimension,
     KpiDefinition,
-    Unit,
+    KpiDimension,
+    KpiUnit,
     Window,
 )
 from domain.kpis.census import Census
@@ -27,28 +27,30 @@ from domain.kpis.queries import (
     reports,
     reports_by_ids,
 )
-from domain.kpis.standing import Kpi, KpiStatus, share, status_of
+from domain.kpis.standing import Kpi, KpiStatus, as_decimal, share, status_of
 
 __all__ = [
     "CATALOGUE",
     "FIRST_TOUCH_24H",
     "REPURCHASE_RATE",
+    "SETS_TARGETS",
     "SILENT_SHARE",
     "VISIT_COVERAGE",
     "Aim",
     "Census",
     "Comparator",
     "Dashboard",
-    "Dimension",
     "Kpi",
     "KpiDefinition",
+    "KpiDimension",
     "KpiSnapshot",
     "KpiStatus",
     "KpiTarget",
+    "KpiUnit",
     "Report",
-    "Unit",
     "Window",
     "all_kpis",
+    "as_decimal",
     "build_report",
     "dashboard",
     "find",

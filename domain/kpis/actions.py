@@ -11,11 +11,13 @@ from domain.journal import Entry
 from domain.kpis import report, snapshots
 from domain.kpis.catalogue import definition
 from domain.kpis.models import Comparator, KpiTarget
+from domain.kpis.standing import PLACES
 from domain.language import Language
 from domain.runs import Run
 
 SETS_TARGETS = access.ADMINS | {Role.OPS_HEAD}
-PLACES = 6
+"""Who may say what a workspace aims at."""
+
 TITLE_LENGTH = 200
 
 
@@ -39,7 +41,12 @@ async def target_set(
         raise Forbidden("only an owner, admin or head of operations sets targets")
     code = definition(kpi).code
     _check_shares(target=target, baseline=baseline)
-    wanted = {"baseline": baseline, "target": target, "comparator": comparator, "due_on": due_on}
+    wanted = {
+        "baseline": None if baseline is None else baseline.quantize(PLACES),
+        "target": target.quantize(PLACES),
+        "comparator": comparator,
+        "due_on": due_on,
+    }
     async with db.transaction():
         found = await KpiTarget.get_or_none(workspace_id=who.workspace_id, kpi=code)
         seen = found.version if found else 0
@@ -70,9 +77,10 @@ async def _add(workspace_id: int, kpi: str, aim: dict[str, Any], now: datetime) 
 
 def _check_shares(**shares: Decimal | None) -> None:
     problems = [
-        Problem(ErrorCode.INVALID, f"{name} is a share from 0 to 1, with at most {PLACES} places", (name,))
+        Problem(ErrorCode.INVALID, f"{name} is a share from 0 to 1, to six places at most", ("input", name))
         for name, value in shares.items()
-        if value is not None and not (value.is_finite() and 0 <= value <= 1 and value == round(value, PLACES))
+        if value is not None
+        and not (value.is_finite() and 0 <= value <= 1 and value == value.quantize(PLACES))
     ]
     if problems:
         raise DomainError.of(problems)
@@ -89,7 +97,7 @@ async def build_report(who: Principal, title: str | None = None, language: Langu
     _must_build(who)
     title = (title or "").strip() or None
     if title is not None and (len(title) > TITLE_LENGTH or not title.isprintable()):
-        raise Invalid(f"a title is one line of at most {TITLE_LENGTH} characters", field="title")
+        raise Invalid(f"a title is one line of at most {TITLE_LENGTH} characters", field="input.title")
     spoken = language or (await workspaces.get(who.workspace_id)).language
     return await runs.enqueue(who, report.KIND, {"title": title, "language": spoken.value})
 

@@ -15,14 +15,14 @@ FIRST_TOUCH_HOURS = 24
 """Natural hours from gaining a lead to its first contact (S0-22, C-18)."""
 
 
-class Dimension(StrEnum):
+class KpiDimension(StrEnum):
     """Whether a KPI tells how the work is done, or what came of it (S0-91)."""
 
     PROCESS = "PROCESS"
     RESULT = "RESULT"
 
 
-class Unit(StrEnum):
+class KpiUnit(StrEnum):
     """What a KPI's value is counted in."""
 
     SHARE = "SHARE"
@@ -79,12 +79,12 @@ class KpiDefinition:
     denominator: Label
     formula: str
     window: Window
-    dimension: Dimension
+    dimension: KpiDimension
     sources: tuple[str, ...]
     """Rows of the requirements catalogue that ask for it."""
     aim: Aim
     """What holds until the workspace sets its own target."""
-    unit: Unit = Unit.SHARE
+    unit: KpiUnit = KpiUnit.SHARE
 
 
 REPURCHASE_RATE = KpiDefinition(
@@ -98,7 +98,7 @@ REPURCHASE_RATE = KpiDefinition(
     denominator=Label("customers with at least 1 completed order", "完成1单及以上的客户"),
     formula="customers(orders >= 2) / customers(orders >= 1)",
     window=Window.TWELVE_MONTHS,
-    dimension=Dimension.RESULT,
+    dimension=KpiDimension.RESULT,
     sources=("S0-05", "S0-87", "C-13"),
     # 30 % plus 15 % of it: relative, not percentage points (C-13).
     aim=Aim(Decimal("0.345"), Comparator.AT_LEAST, baseline=Decimal("0.30")),
@@ -115,7 +115,7 @@ SILENT_SHARE = KpiDefinition(
     denominator=Label("all placed customers", "全部已分群客户"),
     formula="customers(lifecycle = SILENT) / customers(placed)",
     window=Window.AS_OF,
-    dimension=Dimension.RESULT,
+    dimension=KpiDimension.RESULT,
     sources=("S0-01",),
     # The source calls the share high and names no number; a fifth is our proposal.
     aim=Aim(Decimal("0.20"), Comparator.AT_MOST),
@@ -135,7 +135,7 @@ VISIT_COVERAGE = KpiDefinition(
     denominator=Label("gold customers due in the month", "本月应回访的黄金客户"),
     formula="gold(visits reached >= quota) / gold",
     window=Window.CALENDAR_MONTH,
-    dimension=Dimension.PROCESS,
+    dimension=KpiDimension.PROCESS,
     sources=("S4-10", "S4-27", "C-47", "A-17"),
     aim=Aim(Decimal("0.95"), Comparator.AT_LEAST),
 )
@@ -153,7 +153,7 @@ FIRST_TOUCH_24H = KpiDefinition(
     ),
     formula="leads(satisfiedAt <= dueAt) / leads(satisfied or 24 h over)",
     window=Window.CALENDAR_MONTH,
-    dimension=Dimension.PROCESS,
+    dimension=KpiDimension.PROCESS,
     sources=("S0-22", "S0-85", "C-18"),
     # No number of its own in the source: that of problem handling in time (S0-85).
     aim=Aim(Decimal("0.95"), Comparator.AT_LEAST),

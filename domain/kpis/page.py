@@ -8,6 +8,7 @@ from math import ceil, sqrt
 
 from domain import timekeeping
 from domain.kpis import charts, wording
+from domain.kpis.catalogue import KpiDefinition
 from domain.kpis.facts import Facts
 from domain.kpis.models import Comparator
 from domain.kpis.standing import Kpi, KpiStatus
@@ -64,7 +65,7 @@ def _status(status: KpiStatus, facts: Facts, more: str = "") -> str:
 def _value(kpi: Kpi, facts: Facts) -> str:
     """The value, exact to six places in the mark-up and rounded to the eye."""
     if kpi.exact is None:
-        return f'<span class="value-none">{wording.NOTHING(facts.language)}</span>'
+        return f'<span class="none">{wording.NOTHING(facts.language)}</span>'
     shown = wording.percent(kpi.exact, Fraction(kpi.target))
     return f'<data class="{kpi.code}" value="{kpi.value}">{shown}</data>'
 
@@ -240,10 +241,14 @@ def _definitions(facts: Facts) -> str:
     t = facts.language
     entries = "".join(
         f"<div><dt>{kpi.definition.name(t)}</dt><dd>{kpi.definition.meaning(t)}</dd>"
-        f"<dd>{wording.NUMERATOR(t)}: {kpi.definition.numerator(t)}; "
-        f"{wording.DENOMINATOR(t)}: {kpi.definition.denominator(t)}; "
-        f"{wording.PERIOD(t)}: {kpi.definition.window.label(t)}</dd>"
+        f"<dd>{_counted(kpi.definition, t)}</dd>"
         f"<dd><code>{escape(kpi.definition.formula)}</code></dd></div>"
         for kpi in facts.kpis
     )
     return f"<section><h2>{wording.DEFINITIONS(t)}</h2><dl>{entries}</dl></section>"
+
+
+def _counted(kpi: KpiDefinition, t: Language) -> str:
+    return wording.HOW(t).format(
+        numerator=kpi.numerator(t), denominator=kpi.denominator(t), window=kpi.window.label(t)
+    )

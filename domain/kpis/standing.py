@@ -15,6 +15,7 @@ STALE_AFTER = timedelta(hours=36)
 """One nightly measurement may be missed before a value counts as stale, as with the segmentation."""
 
 PLACES = Decimal("0.000001")
+"""Shares are stored and shown to six places."""
 
 
 class KpiStatus(StrEnum):
@@ -89,11 +90,11 @@ class Kpi:
 
     @property
     def baseline(self) -> Decimal | None:
-        return self.aim.baseline
+        return None if self.aim.baseline is None else self.aim.baseline.quantize(PLACES)
 
     @property
     def target(self) -> Decimal:
-        return self.aim.target
+        return self.aim.target.quantize(PLACES)
 
     @property
     def comparator(self) -> Comparator:

@@ -33,6 +33,7 @@ h2 { font-size: 19px; font-weight: 650; margin: 48px 0 16px; }
 .card .top { display: flex; justify-content: space-between; gap: 12px; align-items: flex-start; }
 .card .value { font-size: 40px; line-height: 1.2; font-weight: 300; letter-spacing: -.01em;
   margin: 8px 0 2px; }
+.card .none { font-size: 26px; line-height: 48px; color: var(--soft); }
 .card p { margin: 0; font-size: 13.5px; }
 .of { min-height: 3.1em; }
 .status { display: inline-block; white-space: nowrap; border-radius: 99px; padding: 1px 11px 1px 9px;
@@ -74,6 +75,7 @@ figure { margin: 0 0 22px; break-inside: avoid; } figcaption { font-weight: 600;
   margin-bottom: 8px; }
 svg { display: block; width: 100%; height: auto; }
 .halves { display: grid; grid-template-columns: 1fr 1fr; gap: 0 44px; }
+.halves tbody th { white-space: nowrap; }
 .halves th, .halves td { padding-top: 5px; padding-bottom: 5px; font-size: 13px; }
 dl { margin: 0; } dl > div { padding: 14px 0; border-bottom: 1px solid var(--line); break-inside: avoid; }
 dt { font-weight: 600; } dd { margin: 2px 0 0; font-size: 13.5px; }
@@ -85,9 +87,7 @@ footer { margin-top: 36px; color: var(--soft); font-size: 12.5px; }
 }
 @page { size: A4; margin: 15mm 14mm; }
 @media print {
-  body { background: #fff; font-size: 11.5pt; } main { max-width: none; margin: 0; padding: 0;
-    box-shadow: none; }
-  h2 { margin-top: 30px; break-after: avoid; } .card { padding: 14px 16px;
-    } section.whole { break-inside: avoid; }
+  body { background: #fff; } main { zoom: .72; max-width: none; margin: 0; padding: 0; box-shadow: none; }
+  h2 { margin-top: 40px; break-after: avoid; } section.whole { break-inside: avoid; }
 }
 """

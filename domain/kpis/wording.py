@@ -7,7 +7,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from domain import segments
-from domain.kpis.catalogue import Dimension
+from domain.kpis.catalogue import KpiDimension
 from domain.kpis.models import Comparator
 from domain.kpis.standing import KpiStatus
 from domain.language import Label, Language
@@ -22,7 +22,6 @@ RUN = Label("run", "运行编号")
 TARGETS = Label("Targets and actuals", "目标与实际")
 KPI = Label("KPI", "指标")
 KIND = Label("Kind", "类型")
-PERIOD = Label("Period", "统计周期")
 COUNTED = Label("Counted", "计数")
 BASELINE = Label("Baseline", "基线")
 TARGET = Label("Target", "目标")
@@ -58,6 +57,10 @@ UNFINISHED = Label(
 )
 
 DEFINITIONS = Label("How the figures are made", "指标口径")
+HOW = Label(
+    "Counted: {numerator}; of: {denominator}; period: {window}",
+    "分子：{numerator}；分母：{denominator}；统计周期：{window}",
+)
 NUMERATOR = Label("Counted", "分子")
 DENOMINATOR = Label("Of", "分母")
 COMPARATOR = Label("Comparator", "比较方式")
@@ -75,8 +78,8 @@ STATUSES = {
     KpiStatus.NO_DATA: NOTHING,
 }
 DIMENSIONS = {
-    Dimension.PROCESS: Label("Process", "过程"),
-    Dimension.RESULT: Label("Result", "结果"),
+    KpiDimension.PROCESS: Label("Process", "过程"),
+    KpiDimension.RESULT: Label("Result", "结果"),
 }
 COMPARATORS = {
     Comparator.AT_LEAST: Label("at least", "不低于"),

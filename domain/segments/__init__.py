@@ -1,7 +1,7 @@
 """Which group each customer is in: the 5x3 matrix, care tiers, segments and their history."""
 
 from domain.segments.actions import recompute, thresholds_set
-from domain.segments.explain import Condition, Decides, explain
+from domain.segments.explain import Condition, Decides, explain, explanations
 from domain.segments.groups import (
     GROUPS,
     LIFECYCLE_LABELS,
@@ -23,6 +23,7 @@ from domain.segments.models import (
     ValueLevel,
 )
 from domain.segments.queries import (
+    Cell,
     Freshness,
     Transition,
     find,
@@ -45,7 +46,7 @@ from domain.segments.queries import (
     transitions,
 )
 from domain.segments.strategies import STRATEGIES, Strategy, StrategySource, strategy
-from domain.segments.thresholds import PRESETS, SilverRule, Thresholds
+from domain.segments.thresholds import PRESETS, SilverRule, Thresholds, ThresholdsVersion, camel
 
 __all__ = [
     "GROUPS",
@@ -54,6 +55,7 @@ __all__ = [
     "STRATEGIES",
     "TIER_LABELS",
     "VALUE_LABELS",
+    "Cell",
     "Condition",
     "Decides",
     "Freshness",
@@ -68,12 +70,15 @@ __all__ = [
     "Strategy",
     "StrategySource",
     "Thresholds",
+    "ThresholdsVersion",
     "Transition",
     "ValueLevel",
+    "camel",
     "cell_key",
     "cell_of",
     "ensure",
     "explain",
+    "explanations",
     "find",
     "find_by_key",
     "freshness",

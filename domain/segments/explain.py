@@ -1,13 +1,15 @@
 """Says why a customer is placed where they are: each condition, its value, its line, and whether it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain import db, timekeeping, workspaces
-from domain.segments.models import LifecycleStage, Placement, RfmTier, Segmentation, ValueLevel
-from domain.segments.queries import latest, thresholds
+from domain.segments.models import LifecycleStage, Placement, RfmTier, ValueLevel
+from domain.segments.queries import latest, placements_by_customer, thresholds
 from domain.segments.thresholds import SilverRule, Thresholds
 from domain.timekeeping import Span
 
@@ -37,32 +39,40 @@ class Condition:
 
 
 async def explain(workspace_id: int, customer_id: int) -> list[Condition]:
-    """The tests behind a published placement, by the thresholds of its recompute; empty if not placed.
+    """The tests behind one customer's placement; see `explanations`."""
+    return (await explanations(workspace_id, [customer_id]))[customer_id]
+
+
+async def explanations(workspace_id: int, ids: Collection[int]) -> dict[int, list[Condition]]:
+    """The tests behind published placements, by the thresholds of their recompute; empty if not placed.
 
     Instants are ISO 8601 in UTC, amounts minor units, ranks counted from 1.
     """
-    placement = await Placement.get_or_none(workspace_id=workspace_id, customer_id=customer_id)
+    found: dict[int, list[Condition]] = {customer_id: [] for customer_id in ids}
     last = await latest(workspace_id)
-    if placement is None or last is None:
-        return []
+    if last is None:
+        return found
     lines = (await thresholds(workspace_id, last.thresholds_number)).thresholds
-    return [
-        *await _lifecycle(placement, last, lines),
-        *_value(placement, lines),
-        *_tier(placement, last.customers, lines),
-    ]
-
-
-async def _lifecycle(placement: Placement, last: Segmentation, lines: Thresholds) -> list[Condition]:
-    customer = await db.one(
-        """SELECT registered_at, cancelled_at, last_interaction_at FROM customers
-           WHERE workspace_id = :workspace AND id = :id""",
-        workspace=placement.workspace_id,
-        id=placement.customer_id,
+    tz = timekeeping.zone((await workspaces.get(workspace_id)).zone)
+    records = await db.rows(
+        """SELECT id, registered_at, cancelled_at, last_interaction_at FROM customers
+           WHERE workspace_id = :workspace AND id IN :ids""",
+        workspace=workspace_id,
+        ids=list(ids),
     )
-    assert customer is not None
-    as_of = last.as_of
-    tz = timekeeping.zone((await workspaces.get(placement.workspace_id)).zone)
+    customers = {record["id"]: record for record in records}
+    for customer_id, placement in (await placements_by_customer(workspace_id, ids)).items():
+        found[customer_id] = [
+            *_lifecycle(placement, customers[customer_id], last.as_of, tz, lines),
+            *_value(placement, lines),
+            *_tier(placement, last.customers, lines),
+        ]
+    return found
+
+
+def _lifecycle(
+    placement: Placement, customer: Mapping[str, Any], as_of: datetime, tz: ZoneInfo, lines: Thresholds
+) -> list[Condition]:
     registered = db.instant_of(customer["registered_at"])
     heard = db.instant_of(customer["last_interaction_at"] or customer["registered_at"])
     cancelled = db.instant_of(customer["cancelled_at"]) if customer["cancelled_at"] else None

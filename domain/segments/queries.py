@@ -20,7 +20,7 @@ from domain.segments.models import (
     Segmentation,
     ValueLevel,
 )
-from domain.segments.thresholds import DEFAULT_PRESET, SETTING, Thresholds, Version
+from domain.segments.thresholds import DEFAULT_PRESET, SETTING, Thresholds, ThresholdsVersion
 
 STALE_AFTER = timedelta(hours=36)
 """One nightly recompute may be missed before its results count as stale."""
@@ -45,7 +45,7 @@ class Transition:
     customers: int
 
 
-async def thresholds(workspace_id: int, number: int | None = None) -> Version:
+async def thresholds(workspace_id: int, number: int | None = None) -> ThresholdsVersion:
     """The lines that hold, or held in an earlier version; the documents' where none were set."""
     row = await db.one(
         """SELECT number, preset, value FROM setting_versions
@@ -56,8 +56,8 @@ async def thresholds(workspace_id: int, number: int | None = None) -> Version:
         number=2**31 - 1 if number is None else number,
     )
     if row is None:
-        return Version(0, DEFAULT_PRESET, Thresholds())
-    return Version(row["number"], row["preset"], Thresholds.of(db.document_of(row["value"])))
+        return ThresholdsVersion(0, DEFAULT_PRESET, Thresholds())
+    return ThresholdsVersion(row["number"], row["preset"], Thresholds.of(db.document_of(row["value"])))
 
 
 async def latest(workspace_id: int) -> Segmentation | None:

@@ -56,6 +56,17 @@ def _passed(moment: str, name: str, spans: Sequence[Span]) -> tuple[str, dict[st
     return f"({' OR '.join(alternatives)})", params
 
 
+async def plan_for_whole_tables() -> None:
+    """Have PostgreSQL join by hashing for the rest of the running transaction.
+
+    Freshly written tables have no statistics yet, and for a table that it takes to be empty the
+    planner chooses nested loops, or merges by a key that all rows share: a minute instead of a second.
+    """
+    if db.is_postgres():
+        await db.execute("SET LOCAL enable_nestloop = off")
+        await db.execute("SET LOCAL enable_mergejoin = off")
+
+
 async def stage(workspace_id: int, run_id: int, thresholds: Thresholds, as_of: datetime, tz: ZoneInfo) -> int:
     """Work out everybody's placement into the run's drafts; how many customers there are.
 

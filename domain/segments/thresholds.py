@@ -59,25 +59,31 @@ class Thresholds:
     def check(self) -> None:
         """Refuse lines that contradict each other or lie outside their range."""
         problems = [
-            Problem(ErrorCode.INVALID, f"{name} is between {low} and {high}", (camel(name),))
+            Problem(ErrorCode.INVALID, f"{name} is between {low} and {high}", ("input", camel(name)))
             for name, (low, high) in _RANGES.items()
             if not low <= getattr(self, name) <= high
         ]
         if self.high_above_minor <= self.medium_above_minor:
             problems.append(
                 Problem(
-                    ErrorCode.INVALID, "high value begins above medium value", (camel("high_above_minor"),)
+                    ErrorCode.INVALID,
+                    "high value begins above medium value",
+                    ("input", camel("high_above_minor")),
                 )
             )
         if self.churned_months <= self.silent_months:
             problems.append(
-                Problem(ErrorCode.INVALID, "a customer is silent before churned", (camel("churned_months"),))
+                Problem(
+                    ErrorCode.INVALID,
+                    "a customer is silent before churned",
+                    ("input", camel("churned_months")),
+                )
             )
         if problems:
             raise DomainError.of(problems)
 
 
-class Version(NamedTuple):
+class ThresholdsVersion(NamedTuple):
     """Thresholds with the number of their version; number 0 is what holds before any was set."""
 
     number: int
@@ -89,7 +95,7 @@ PRESETS = {
     DEFAULT_PRESET: Thresholds(),
     "CDNOW_USD": Thresholds(
         high_above_minor=125_00,
-        medium_above_minor=25_00,
+        medium_above_minor=50_00,
         profit_key_above_minor=625_00,
         vip_above_minor=1_250_00,
     ),
@@ -97,10 +103,12 @@ PRESETS = {
 """Named sets of lines.
 
 `DOCUMENTS` is in CNY. `CDNOW_USD` suits the CDNOW data set (23,570 customers, 69,659 orders in USD):
-it is `DOCUMENTS` with every amount divided by 80. Of the 8,332 customers who bought in the data's last
-twelve months, the 28% that S4-20 calls high-value spent more than 123.13 USD, and 10,000 / 80 = 125.
-With the orders shifted to end yesterday, MATURE, GROWTH and SILENT fill at all three value levels and
-CHURNED at ORDINARY: 10 of the 15 cells. NEW stays empty, since everybody's first order is 15 months old.
+of the 8,332 customers who bought in its last twelve months, 28% spent more than 125.00 USD, and 28% is
+the share of the high-value group in S4-20; PROFIT_KEY and VIP lie five and ten times above, as in
+DOCUMENTS. MEDIUM begins at 50.00: at the documents' fifth, 25.00, whoever orders three times a year has
+passed it, and MATURE at ORDINARY would be all but empty. With the orders shifted to end yesterday,
+MATURE, GROWTH and SILENT fill at all three value levels and CHURNED at ORDINARY: at least 10 of the
+15 cells. NEW stays empty, since everybody's first order is more than a year old.
 """
 
 _RANGES = {

@@ -46,7 +46,8 @@ async def import_customers(house: House, content: str | bytes, policy: ImportPol
 
 async def row_errors(run: Run) -> list[tuple[int, str | None, str, str]]:
     found = await db.rows(
-        'SELECT line, "column", code, message FROM row_errors WHERE run_id = :run ORDER BY line, id', run=run.id
+        'SELECT line, "column", code, message FROM row_errors WHERE run_id = :run ORDER BY line, id',
+        run=run.id,
     )
     return [(row["line"], row["column"], row["code"], row["message"]) for row in found]
 

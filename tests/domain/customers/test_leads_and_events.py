@@ -51,7 +51,11 @@ async def test_a_lead_makes_its_customer_and_is_told(house: House) -> None:
     customer = await customers.get(house.admin, found.customer_id)
     assert (customer.name, customer.phone, customer.registered_at) == ("李雷", "13800000000", NOON - HOUR)
     assert customer.owner_id == house.staff[Role.EXECUTOR].id
-    assert (found.source, found.potential, found.industry) == (LeadSource.TRADE_FAIR, LeadPotential.HIGH, "steel")
+    assert (found.source, found.potential, found.industry) == (
+        LeadSource.TRADE_FAIR,
+        LeadPotential.HIGH,
+        "steel",
+    )
     line = await JournalLine.get(name="lead.recorded")
     assert (line.subject_id, line.customer_id) == (found.id, customer.id)
     assert line.data == {
@@ -103,7 +107,7 @@ async def test_a_lead_that_cannot_be_is_refused_whole(
     house: House, values: dict[str, Any], error: type[DomainError], field: str
 ) -> None:
     with pytest.raises(error) as refused:
-        await lead(house, values.pop("external_id", "L-1"), **values)
+        await lead(house, **values)
     assert refused.value.problems[0].field == (field,)
     assert (await Lead.all().count(), await Customer.all().count()) == (0, 0)
     assert await JournalLine.filter(name="lead.recorded").count() == 0

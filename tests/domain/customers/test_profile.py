@@ -106,7 +106,7 @@ async def test_what_cannot_be_is_refused_and_nothing_is_written(
     house: House, values: dict[str, Any], error: type[DomainError], field: str
 ) -> None:
     with pytest.raises(error) as refused:
-        await customers.upsert(house.admin, values.pop("external_id", "C-1"), **values)
+        await customers.upsert(house.admin, **{"external_id": "C-1", **values})
     assert refused.value.problems[0].field == (field,)
     assert (await Customer.all().count(), await lines()) == (0, 0)
 

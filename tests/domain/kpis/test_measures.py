@@ -71,7 +71,7 @@ async def test_repurchase_counts_buyers_of_the_last_twelve_months(house: House) 
     once, twice, refunded, late, early, never = await scene.customers(house.id, 6)
     (test_record,) = await scene.customers(house.id, 1, excluded=True)
     year_ago = local(2024, 3, 3)
-    assert NOON == local(2025, 3, 3)
+    assert local(2025, 3, 3) == NOON
     await scene.orders(house.id, [(once, NOON), (twice, year_ago), (twice, NOON), (refunded, NOON)])
     await scene.orders(house.id, [(refunded, local(2025, 1, 1))], status="REFUNDED")
     await scene.orders(house.id, [(late, NOON), (late, NOON + TICK)])

@@ -6,7 +6,7 @@ import pytest
 
 from domain import segments
 from domain.access import Role
-from domain.errors import DomainError, Forbidden
+from domain.errors import Conflict, DomainError, Forbidden
 from domain.segments import PRESETS, SilverRule, Thresholds
 from tests.conftest import House
 from tests.domain.segments.population import table
@@ -42,16 +42,16 @@ async def test_a_preset_forgets_earlier_changes(house: House) -> None:
     ("changes", "field"),
     [
         ({"preset": "NOBODYS"}, "preset"),
-        ({"gold_r_percent": 0}, "goldRPercent"),
-        ({"gold_m_percent": 101}, "goldMPercent"),
-        ({"silver_percent": -1}, "silverPercent"),
-        ({"medium_above_minor": 1_000_000}, "highAbove"),
-        ({"medium_above_minor": -1}, "mediumAbove"),
-        ({"new_days": 0}, "newDays"),
-        ({"silent_months": 12}, "churnedMonths"),
-        ({"mature_orders": 0}, "matureOrders"),
-        ({"vip_above_minor": 10**15 + 1}, "vipAbove"),
-        ({"bronze_percent": 10}, "bronzePercent"),
+        ({"gold_r_percent": 0}, "input.goldRPercent"),
+        ({"gold_m_percent": 101}, "input.goldMPercent"),
+        ({"silver_percent": -1}, "input.silverPercent"),
+        ({"medium_above_minor": 1_000_000}, "input.highAbove"),
+        ({"medium_above_minor": -1}, "input.mediumAbove"),
+        ({"new_days": 0}, "input.newDays"),
+        ({"silent_months": 12}, "input.churnedMonths"),
+        ({"mature_orders": 0}, "input.matureOrders"),
+        ({"vip_above_minor": 10**15 + 1}, "input.vipAbove"),
+        ({"bronze_percent": 10}, "input.bronzePercent"),
     ],
 )
 async def test_impossible_lines_are_refused_and_nothing_is_stored(
@@ -60,7 +60,7 @@ async def test_impossible_lines_are_refused_and_nothing_is_stored(
     before = await table("setting_versions"), await table("journal")
     with pytest.raises(DomainError) as refusal:
         await segments.thresholds_set(house.admin, **changes)
-    assert [problem.field for problem in refusal.value.problems] == [(field,)]
+    assert [problem.field for problem in refusal.value.problems] == [tuple(field.split("."))]
     assert (await table("setting_versions"), await table("journal")) == before
 
 
@@ -68,10 +68,17 @@ async def test_every_contradiction_is_named_at_once(house: House) -> None:
     with pytest.raises(DomainError) as refusal:
         await segments.thresholds_set(house.admin, gold_r_percent=0, silent_months=24, high_above_minor=0)
     assert {problem.field for problem in refusal.value.problems} == {
-        ("goldRPercent",),
-        ("churnedMonths",),
-        ("highAbove",),
+        ("input", "goldRPercent"),
+        ("input", "churnedMonths"),
+        ("input", "highAbove"),
     }
+
+
+async def test_lines_that_moved_since_they_were_read_are_not_overwritten(house: House) -> None:
+    await segments.thresholds_set(house.admin, expected=0, new_days=30)
+    with pytest.raises(Conflict):
+        await segments.thresholds_set(house.admin, expected=0, new_days=60)
+    assert (await segments.thresholds(house.id)).thresholds.new_days == 30
 
 
 async def test_only_an_owner_or_admin_moves_the_lines(house: House) -> None:

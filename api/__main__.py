@@ -1,0 +1,194 @@
+"""The command line, and the one place that knows both the API and the jobs."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api import logs
+from api.serving import CannotStart, opened, serve, work
+from domain import workspaces
+from domain.access import Role, system
+from domain.errors import DomainError
+from domain.settings import BadSettings, Settings, from_environment
+
+cli = typer.Typer(add_completion=False, no_args_is_help=True, help="Careline: customer care and retention.")
+WHERE = Path(".data/demo.json")
+
+
+def _settings(**overrides: Any) -> Settings:
+    try:
+        settings = from_environment(**{name: value for name, value in overrides.items() if value is not None})
+    except BadSettings as error:
+        _stop(f"bad settings:\n  {str(error).replace(chr(10), chr(10) + '  ')}")
+    logs.configure(settings.log)
+    return settings
+
+
+def _stop(message: str) -> Any:
+    typer.echo(f"careline: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def _run(what: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(what)
+    except (CannotStart, DomainError) as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@cli.command("serve")
+def serve_command() -> None:
+    """Serve the API; without REDIS_URL the work is done in the same process."""
+    _run(serve(_settings()))
+
+
+@cli.command()
+def worker(
+    processes: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="Threads of each, 2 to 64.")] = None,
+) -> None:
+    """Run workers: they need PostgreSQL, and use Redis where REDIS_URL is set."""
+    settings = _settings(worker_threads=threads)
+    if processes == 1:
+        _run(work(settings))
+        return
+    command = [sys.executable, "-m", "api", "worker", "--threads", str(settings.worker_threads)]
+    children = [subprocess.Popen(command) for _ in range(processes)]
+    try:
+        codes = [child.wait() for child in children]
+    except KeyboardInterrupt:
+        codes = [child.wait() for child in children]
+    raise typer.Exit(max(abs(code) for code in codes))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    settings = _settings()
+
+    async def bring() -> None:
+        async with opened(settings, migrating=True):
+            typer.echo("the schema is up to date")
+
+    _run(bring())
+
+
+@cli.command()
+def workspace(
+    name: Annotated[str, typer.Argument(help="The company's name.")],
+    zone: Annotated[str, typer.Option(help="Time zone.")] = "Asia/Shanghai",
+    currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "CNY",
+    sandbox_at: Annotated[
+        str | None,
+        typer.Option(help="Make a sandbox whose clock stands here, such as 2025-03-03T12:00:00+08:00."),
+    ] = None,
+) -> None:
+    """Create a workspace with an owner, and print the owner's API key: it is shown once."""
+    settings = _settings()
+    clock_at = datetime.fromisoformat(sandbox_at) if sandbox_at else None
+    if clock_at is not None and clock_at.tzinfo is None:
+        _stop("--sandbox-at needs an offset, such as +08:00")
+
+    async def make() -> None:
+        async with opened(settings):
+            made = await workspaces.create(name, zone=zone, currency=currency, clock_at=clock_at)
+            owner = await workspaces.add_user(
+                made.id, "Owner", f"owner@workspace-{made.id}.invalid", Role.OWNER
+            )
+            key = await workspaces.create_key(
+                system(made.id), name="owner", role=Role.OWNER, user_id=owner.id
+            )
+            typer.echo(json.dumps({"workspaceId": made.id, "apiKey": key.secret}))
+
+    _run(make())
+
+
+@cli.command()
+def token(
+    name: Annotated[str, typer.Option(help="What the key is for.")],
+    role: Annotated[Role, typer.Option(help="What its bearer may do.")] = Role.ADMIN,
+    workspace_id: Annotated[int, typer.Option("--workspace", help="Number of the workspace.")] = 1,
+) -> None:
+    """Create an API key and print it: it is shown once. Against a running embedded server use `apiKeyCreate`."""
+    settings = _settings()
+
+    async def make() -> None:
+        async with opened(settings):
+            await workspaces.get(workspace_id)
+            key = await workspaces.create_key(system(workspace_id), name=name, role=role)
+            typer.echo(json.dumps({"apiKey": key.secret}))
+
+    _run(make())
+
+
+@cli.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from api.schema import schema as built
+
+    typer.echo(built.as_str())
+
+
+@cli.command()
+def demo(
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Keep the data set's own dates of 1997 and 1998.")
+    ] = False,
+) -> None:
+    """Serve a workspace filled with real orders, on an embedded database under .data/."""
+    from api.demo import play
+
+    settings = _settings()
+    _run(play(settings, WHERE, as_is=as_is))
+
+
+@cli.command("import")
+def import_command(
+    kind: Annotated[str, typer.Argument(help="customers or orders.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
+    url: Annotated[str | None, typer.Option(help="The server's URL.", envvar="CARELINE_URL")] = None,
+    api_key: Annotated[str | None, typer.Option(help="An API key.", envvar="CARELINE_API_KEY")] = None,
+) -> None:
+    """Send a CSV file to a server and follow its import."""
+    from api.client import Client, follow_import
+
+    if kind not in ("customers", "orders"):
+        _stop("import customers or orders")
+    _run(follow_import(_client(Client, url, api_key), kind, file))
+
+
+@cli.command()
+def runs(
+    url: Annotated[str | None, typer.Option(help="The server's URL.", envvar="CARELINE_URL")] = None,
+    api_key: Annotated[str | None, typer.Option(help="An API key.", envvar="CARELINE_API_KEY")] = None,
+    watch: Annotated[bool, typer.Option(help="Go on showing them.")] = False,
+) -> None:
+    """Show machine work on a server."""
+    from api.client import Client, show_runs
+
+    _run(show_runs(_client(Client, url, api_key), watch=watch))
+
+
+def _client(make: Any, url: str | None, api_key: str | None) -> Any:
+    known = json.loads(WHERE.read_text()) if WHERE.exists() else {}
+    url, api_key = url or known.get("url"), api_key or known.get("apiKey")
+    if not url or not api_key:
+        _stop("say where: --url and --api-key (or CARELINE_URL and CARELINE_API_KEY)")
+    return make(url, api_key)
+
+
+def main() -> None:
+    cli()
+
+
+if __name__ == "__main__":
+    main()

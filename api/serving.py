@@ -1,0 +1,179 @@
+"""Runs a server or a worker until it is told to stop, and says in one line why it cannot."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from api import app
+from domain import db, nudges
+from domain.db.migrate import migrate, pending
+from domain.settings import Settings
+from jobs.worker import BrokerAway, check_redis, working
+
+STOP_SECONDS = 2
+STALLED_PEER_MS = 30_000
+log = structlog.get_logger(__name__)
+
+
+class CannotStart(Exception):
+    """Why this process cannot do its work; the message is for whoever started it."""
+
+
+@contextlib.contextmanager
+def only_process(settings: Settings) -> Iterator[None]:
+    """Hold the embedded database for this process alone: SQLite has one writer."""
+    if not settings.embedded_database:
+        yield
+        return
+    path = Path(settings.database_url.removeprefix("sqlite:///") + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotStart(
+                f"another Careline process ({lock.read().strip() or 'unknown'}) has {settings.database_url}; "
+                "talk to it over GraphQL"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"pid {os.getpid()}")
+        lock.flush()
+        yield
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, *, migrating: bool = False) -> AsyncIterator[None]:
+    """The database, up to date. An embedded one is brought up to date; a server's is only checked.
+
+    Raises:
+        CannotStart: it is away, in use, or behind.
+    """
+    with only_process(settings):
+        try:
+            async with db.open_database(settings.database_url):
+                if settings.embedded_database or migrating:
+                    await migrate(settings.database_url)
+                elif missing := await pending(settings.database_url):
+                    raise CannotStart(
+                        f"the database lacks {', '.join(missing)}: run `careline migrate` first"
+                    )
+                async with nudges.across_processes(settings.database_url):
+                    yield
+        except (db.Unreachable, BrokerAway) as error:
+            raise CannotStart(str(error)) from error
+
+
+def stopping() -> asyncio.Event:
+    """An event that is set when somebody asks this process to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Our own handler stops it; uvicorn would raise the signal again before the workers have ended.
+        yield
+
+
+def bound_socket(settings: Settings) -> socket.socket:
+    """The socket to serve on, not listening yet: until it does, a client is refused rather than kept waiting."""
+    bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # the kernel drops a peer that stopped reading
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_PEER_MS)
+    try:
+        bound.bind((settings.host, settings.port))
+    except OSError as error:
+        bound.close()
+        raise CannotStart(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+    return bound
+
+
+async def serve(
+    settings: Settings,
+    *,
+    before: Callable[[Starlette], Awaitable[None]] | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until told to stop; without REDIS_URL the work is done in this process too.
+
+    `before` is done with the application before anybody can connect; `ready` is told the URL.
+    """
+    stop = stopping()
+    async with opened(settings), contextlib.AsyncExitStack() as stack:
+        bound = stack.enter_context(contextlib.closing(bound_socket(settings)))
+        clock = None
+        if settings.redis_url:
+            await asyncio.to_thread(check_redis, settings.redis_url)
+        else:
+            clock = await stack.enter_async_context(working(settings))
+        application = app.create(settings, (lambda: clock.ticked) if clock else None)
+        if before is not None and not await _unless(stop, before(application)):
+            return
+        bound.listen(2048)
+        url = f"http://{settings.host}:{bound.getsockname()[1]}"
+        server = _server(application)
+        serving = asyncio.create_task(server.serve(sockets=[bound]), name="server")
+        log.info("serving", url=url, pid=os.getpid())
+        if ready is not None:
+            ready(url)
+        await _unless(stop, asyncio.shield(serving))
+        server.should_exit = True
+        await serving
+    log.info("stopped", pid=os.getpid())
+
+
+def _server(application: Starlette) -> uvicorn.Server:
+    return _Server(
+        uvicorn.Config(
+            application,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws_max_size=2**20,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+    )
+
+
+async def _unless(stop: asyncio.Event, what: Awaitable[None]) -> bool:
+    """Do something unless this process is told to stop meanwhile; whether it was done."""
+    doing = asyncio.ensure_future(what)
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if doing.done():
+        doing.result()
+        return True
+    doing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await doing
+    return False
+
+
+async def work(settings: Settings) -> None:
+    """Work until told to stop."""
+    if settings.embedded_database:
+        raise CannotStart(
+            "a worker of its own needs PostgreSQL; with SQLite `careline serve` does the work itself"
+        )
+    stop = stopping()
+    async with opened(settings), working(settings):
+        log.info("working", pid=os.getpid())
+        await stop.wait()
+    log.info("stopped", pid=os.getpid())
