@@ -118,7 +118,7 @@ def token(
     role: Annotated[Role, typer.Option(help="What its bearer may do.")] = Role.ADMIN,
     workspace_id: Annotated[int, typer.Option("--workspace", help="Number of the workspace.")] = 1,
 ) -> None:
-    """Create an API key and print it: it is shown once. Against a running embedded server use `apiKeyCreate`."""
+    """Create an API key and print it, once. Against a running embedded server use `apiKeyCreate`."""
     settings = _settings()
 
     async def make() -> None:

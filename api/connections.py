@@ -1,10 +1,13 @@
 """Relay connections over the domain's keyset pages."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
+from tortoise.queryset import QuerySet
 
-from domain.paging import Page, Slice
+from api.context import Info
+from domain.paging import Order, Page, Slice, first_of_each, page
 
 T = TypeVar("T")
 
@@ -62,6 +65,24 @@ class Connection(Generic[T]):
 def connection(page: Page[Any]) -> Any:
     """A page as a connection; the caller's annotation names the type of its items."""
     return Connection(page=page)
+
+
+async def nested(
+    info: Info, name: str, query: QuerySet[Any], parent: str, parent_id: int, order: Order, part: Slice
+) -> Any:
+    """The list of one parent: first pages of all parents are read together, in one statement.
+
+    `query` holds the lists of all parents; with the same `name` it must be the same for each of them.
+    """
+    if part.after is not None or part.before is not None:
+        return connection(await page(query.filter(**{parent: parent_id}), order, part))
+
+    async def fetch(_: int, ids: list[int]) -> Mapping[int, Page[Any]]:
+        return await first_of_each(query, parent, ids, order, part)
+
+    key = (name, query.sql(), order, part)
+    found = await info.context.loaders.load(fetch, parent_id, key)
+    return connection(found) if found is not None else None
 
 
 def part(

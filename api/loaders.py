@@ -17,15 +17,16 @@ class Loaders:
         self._workspace_id = workspace_id
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
 
-    async def load(self, fetch: Fetch[K, V], key: K) -> V | None:
-        loader = self._loaders.get(fetch)
+    async def load(self, fetch: Fetch[K, V], key: K, name: Hashable | None = None) -> V | None:
+        """One row; `name` stands for the fetch where that is made anew for each call."""
+        loader = self._loaders.get(name or fetch)
         if loader is None:
 
             async def batch(keys: list[K]) -> list[V | None]:
                 found = await fetch(self._workspace_id, keys)
                 return [found.get(key) for key in keys]
 
-            loader = self._loaders[fetch] = DataLoader(load_fn=batch, max_batch_size=500)
+            loader = self._loaders[name or fetch] = DataLoader(load_fn=batch, max_batch_size=500)
         found: V | None = await loader.load(key)
         return found
 

@@ -144,7 +144,7 @@ def _stored(result: Any) -> dict[str, Any]:
 async def _restore(info: Info, earlier: dict[str, Any]) -> Any:
     """The stored result, with its rows as they are now."""
     cls = _payloads[earlier["payload"]]
-    values: dict[str, Any] = {field.name: None for field in fields(cls)}
+    values: dict[str, Any] = {field.name: None for field in fields(cls) if field.init}
     for name, kept in earlier["fields"].items():
         if isinstance(kept, dict):
             kind = nodes.kinds[kept["node"]]

@@ -8,16 +8,39 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
 import api.enums  # noqa: F401
+from api.campaigns import CampaignMutations, CampaignQueries
+from api.contacts import ContactMutations, ContactQueries
+from api.customers import CustomerMutations, CustomerQueries
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits
 from api.masking import Mask
 from api.runs import RunMutations, RunQueries, RunSubscriptions
 from api.scalars import SCALARS
+from api.segments import SegmentMutations, SegmentQueries
+from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
 from api.workspaces import WorkspaceMutations, WorkspaceQueries
 
-QUERIES: list[type[Any]] = [WorkspaceQueries, RunQueries, KpiQueries]
-MUTATIONS: list[type[Any]] = [WorkspaceMutations, RunMutations, KpiMutations]
-SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, KpiSubscriptions]
+QUERIES: list[type[Any]] = [
+    WorkspaceQueries,
+    RunQueries,
+    CustomerQueries,
+    ContactQueries,
+    SegmentQueries,
+    TaskQueries,
+    CampaignQueries,
+    KpiQueries,
+]
+MUTATIONS: list[type[Any]] = [
+    WorkspaceMutations,
+    RunMutations,
+    CustomerMutations,
+    ContactMutations,
+    SegmentMutations,
+    TaskMutations,
+    CampaignMutations,
+    KpiMutations,
+]
+SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions]
 CACHED = 512
 
 

@@ -90,7 +90,7 @@ class _Server(uvicorn.Server):
 
 
 def bound_socket(settings: Settings) -> socket.socket:
-    """The socket to serve on, not listening yet: until it does, a client is refused rather than kept waiting."""
+    """The socket to serve on, not listening yet: until it does, a client is refused, not kept waiting."""
     bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # the kernel drops a peer that stopped reading

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from tortoise import Model
-from tortoise.expressions import Q
+from tortoise.connection import get_connections
+from tortoise.expressions import Q, RawSQL
 from tortoise.queryset import QuerySet
 
 from domain.errors import Invalid
@@ -121,4 +122,53 @@ async def page(query: QuerySet[M], order: Order, part: Slice) -> Page[M]:
         has_next=part.before is not None if backwards else more,
         has_previous=more if backwards else part.after is not None,
         count=whole.count,
+    )
+
+
+async def first_of_each(
+    query: QuerySet[M], parent: str, ids: Sequence[int], order: Order, part: Slice
+) -> dict[int, Page[M]]:
+    """The first (or last) page of the list of each parent, in one statement for all of them.
+
+    `query` holds the lists of all parents; `parent` is the column that tells them apart.
+    """
+    assert part.after is None and part.before is None, "a cursor belongs to one parent's list"
+    backwards = part.last is not None
+    way = "DESC" if order.descending != backwards else "ASC"
+    keys = f'"id" {way}' if order.field == "id" else f'"{order.field}" {way}, "id" {way}'
+    numbered = query.filter(**{f"{parent}__in": list(ids)}).annotate(
+        place=RawSQL(f'row_number() OVER (PARTITION BY "{parent}" ORDER BY {keys})'),
+        whole=RawSQL(f'count(*) OVER (PARTITION BY "{parent}")'),
+    )
+    numbered._make_query()
+    text, values = numbered.query.get_parameterized_sql()
+    client = get_connections().get(next(iter(get_connections().db_config)))
+    found = await client.execute_query_dict(
+        f"SELECT * FROM ({text}) numbered WHERE place <= {part.size + 1} ORDER BY place", values
+    )
+    rows: dict[int, list[dict[str, Any]]] = {parent_id: [] for parent_id in ids}
+    for row in found:
+        rows[row[parent]].append(row)
+    return {parent_id: _page_of(query.model, own, order, part, backwards) for parent_id, own in rows.items()}
+
+
+def _page_of(
+    model: type[M], rows: list[dict[str, Any]], order: Order, part: Slice, backwards: bool
+) -> Page[M]:
+    whole = rows[0]["whole"] if rows else 0
+    columns = model._meta.fields_db_projection.values()
+    items = [model._init_from_db(**{name: row[name] for name in columns}) for row in rows[: part.size]]
+    if backwards:
+        items.reverse()
+    more = len(rows) > part.size
+
+    async def count() -> int:
+        return int(whole)
+
+    return Page(
+        items=items,
+        cursors=[encode([getattr(item, order.field), item.pk]) for item in items],
+        has_next=False if backwards else more,
+        has_previous=more if backwards else False,
+        count=count,
     )

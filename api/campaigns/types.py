@@ -5,10 +5,9 @@ from decimal import Decimal
 from typing import Annotated, Any, cast
 
 import strawberry
-from tortoise.expressions import Q
 
 import api.campaigns.enums  # noqa: F401
-from api.connections import After, Before, Connection, First, Last, connection, part
+from api.connections import After, Before, Connection, First, Last, nested, part
 from api.context import Info, load, who
 from api.filters import EnumFilter, IdFilter
 from api.nodes import Node, extends, node_type
@@ -67,9 +66,9 @@ class Campaign(Node):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Task]:
-        condition = Q(campaign_id=self.id)
-        page = await tasks.page(who(info), condition, Order("due_at"), part(first, last, after, before))
-        return cast(Connection[Task], connection(page))
+        order, page = Order("due_at"), part(first, last, after, before)
+        found = tasks.visible(who(info))
+        return cast(Connection[Task], await nested(info, "tasks", found, "campaign_id", self.id, order, page))
 
 
 @extends(Task)

@@ -82,6 +82,9 @@ class InteractionInput:
         default="", description="What was said, and what the customer answered; up to 4000 characters."
     )
     occurred_at: datetime = strawberry.field(description="When it took place; not in the future.")
+    staff_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The member of staff who spoke; the caller if left out."
+    )
 
 
 @payload("The wishes were set.")
@@ -144,7 +147,9 @@ class ContactMutations:
         )
         return ConsentRecordPayload(consent=cast(Consent, made))
 
-    @mutation("Add a contact that took place; it is the caller's.", allow=FRONT_LINE)
+    @mutation(
+        "Add a contact that took place. Where the customer took part, their silence ends.", allow=FRONT_LINE
+    )
     async def interaction_record(
         self,
         info: Info,
@@ -160,5 +165,6 @@ class ContactMutations:
             input.result,
             input.note,
             input.occurred_at,
+            None if input.staff_id is None else row_id("User", input.staff_id, "input.staffId"),
         )
         return InteractionRecordPayload(interaction=cast(Interaction, made))

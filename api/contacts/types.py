@@ -7,13 +7,14 @@ import strawberry
 from tortoise.expressions import Q
 
 import api.contacts.enums  # noqa: F401
-from api.connections import After, Before, Connection, First, Last, connection, part
+from api.connections import After, Before, Connection, First, Last, part
 from api.context import Info, load, who
 from api.customers.types import Customer
 from api.errors import bad_request
 from api.nodes import Node, extends, node_type, row_type
 from api.permissions import personal as masked_by_role
-from domain import contacts
+from api.workspaces.types import User
+from domain import contacts, workspaces
 from domain.contacts import (
     Channel,
     ContactReasonCode,
@@ -70,6 +71,10 @@ class Interaction(Node):
     note: str | None = masked_by_role("note", "What was said, and what the customer answered.")
     occurred_at: datetime = strawberry.field(description="When it took place.")
     created_at: datetime = strawberry.field(description="When it was recorded.")
+
+    @strawberry.field(description="The member of staff who spoke; null when a program recorded it.")
+    async def staff(self: Any, info: Info) -> User | None:
+        return cast(User | None, await load(info, workspaces.User.by_ids, self.staff_id))
 
 
 @strawberry.type(description="One step of a contact decision.")
@@ -146,13 +151,15 @@ INTERACTIONS = (
 )
 
 
-async def _listed(listing: Any, info: Info, customer_id: int, given: Any) -> Any:
+async def _listed(listing: Any, info: Info, customer_id: int, given: Any) -> Connection[Any]:
     """A customer's list: the first pages of many customers are read together, others one by one."""
-    latest, page, order = listing
+    latest, ask, order = listing
     try:
         wanted = part(*given)
-        if wanted.after is wanted.before is wanted.last is None:
-            return connection(await load(info, latest, (customer_id, wanted.size)))
-        return connection(await page(who(info), Q(customer_id=customer_id), order, wanted))
+        if (wanted.after, wanted.before, wanted.last) == (None, None, None):
+            page: Any = await load(info, latest, (customer_id, wanted.size))
+        else:
+            page = await ask(who(info), Q(customer_id=customer_id), order, wanted)
     except DomainError as error:
         raise bad_request(error) from error
+    return Connection(page=page)

@@ -1,6 +1,15 @@
 """Segments, the matrix and care tiers as clients see them."""
 
 from api.segments.fields import SegmentMutations, SegmentQueries
+from api.segments.placement import CustomerSegments, MembershipPeriod, Rfm
 from api.segments.types import Segment, StrategyCell
 
-__all__ = ["Segment", "SegmentMutations", "SegmentQueries", "StrategyCell"]
+__all__ = [
+    "CustomerSegments",
+    "MembershipPeriod",
+    "Rfm",
+    "Segment",
+    "SegmentMutations",
+    "SegmentQueries",
+    "StrategyCell",
+]

@@ -1,6 +1,5 @@
 """Questions about segments and the matrix, and how they are computed anew."""
 
-from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, cast
 
@@ -13,23 +12,18 @@ from api.ids import row_id
 from api.mutations import Expected, Refusal, mutation, payload, result
 from api.permissions import query
 from api.runs.types import Run
-from api.scalars import MoneyInput, minor_units
 from api.segments import reading
-from api.segments.types import (
-    Segment,
-    Segmentation,
+from api.segments.thresholds import (
     SegmentationThresholds,
-    SegmentWhere,
-    StrategyCell,
-    Transition,
-    cell,
+    SegmentationThresholdsInput,
+    changes,
     thresholds,
 )
+from api.segments.types import Segment, Segmentation, SegmentWhere, StrategyCell, Transition, cell
 from domain import runs, segments
 from domain.access import ADMINS, BUILDERS
 from domain.errors import Invalid, NotFound, Required
 from domain.paging import Order
-from domain.segments import SilverRule
 
 COLUMNS = {"kind": "kind"}
 
@@ -112,44 +106,6 @@ class SegmentQueries:
         return thresholds(version, (await reading.workspace(info)).currency)
 
 
-@strawberry.input(description="Lines to move; what is left out or null stays as it is.")
-class SegmentationThresholdsInput:
-    new_days: int | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    silent_months: int | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    churned_months: int | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    mature_tenure_months: int | None = strawberry.field(
-        default=None, description="See SegmentationThresholds."
-    )
-    mature_orders: int | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    high_above: MoneyInput | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    medium_above: MoneyInput | None = strawberry.field(
-        default=None, description="See SegmentationThresholds."
-    )
-    profit_key_above: MoneyInput | None = strawberry.field(
-        default=None, description="See SegmentationThresholds."
-    )
-    vip_above: MoneyInput | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    gold_r_percent: int | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    gold_m_percent: int | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    silver_percent: int | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-    silver_rule: SilverRule | None = strawberry.field(default=None, description="See SegmentationThresholds.")
-
-
-def _changes(given: SegmentationThresholdsInput | None, currency: str) -> dict[str, object]:
-    """The lines named, as the domain calls them: amounts in minor units of the workspace's currency."""
-    changes: dict[str, object] = {}
-    for field in fields(given) if given else ():
-        value = getattr(given, field.name)
-        if isinstance(value, MoneyInput):
-            path = "input." + segments.camel(field.name)
-            if value.currency != currency:
-                raise Invalid(f"the workspace's currency is {currency}", field=path)
-            changes[f"{field.name}_minor"] = minor_units(value, path)
-        elif value is not None:
-            changes[field.name] = value
-    return changes
-
-
 @payload("A recompute was asked for.")
 class SegmentationRecomputePayload:
     run: Run = strawberry.field(description="The run that will do it; one that already waits serves all.")
@@ -186,6 +142,6 @@ class SegmentMutations:
         ] = None,
         expected_version: Expected = None,
     ) -> Annotated[SegmentationThresholdsSetPayload | Refusal, result("SegmentationThresholdsSetResult")]:
-        changes = _changes(input, (await reading.workspace(info)).currency)
-        set_ = await segments.thresholds_set(who(info), preset, expected=expected_version, **changes)
+        moves = changes(input, (await reading.workspace(info)).currency)
+        set_ = await segments.thresholds_set(who(info), preset, expected=expected_version, **moves)
         return SegmentationThresholdsSetPayload(number=set_.number)

@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, cast
 
 import strawberry
-from tortoise.expressions import Q
 
 import api.tasks.enums  # noqa: F401
-from api.connections import After, Before, Connection, First, Last, connection, part
+from api.connections import After, Before, Connection, First, Last, nested, part
 from api.contacts.types import ContactDecision
 from api.context import Info, load, who
 from api.customers.types import Customer
@@ -206,9 +205,9 @@ class CustomerTasks:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Task]:
-        condition = where_q(where, COLUMNS) & Q(customer_id=self.id)
-        page = await tasks.page(who(info), condition, Order("due_at"), part(first, last, after, before))
-        return cast(Connection[Task], connection(page))
+        found = tasks.visible(who(info)).filter(where_q(where, COLUMNS))
+        order, page = Order("due_at"), part(first, last, after, before)
+        return cast(Connection[Task], await nested(info, "tasks", found, "customer_id", self.id, order, page))
 
     @strawberry.field(
         description="Visits promised and done in this period; null while not yet placed in a tier."

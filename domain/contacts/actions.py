@@ -39,7 +39,7 @@ async def set_preference(
     """
     both = [channel.value for channel in allowed if channel in refused]
     if both:
-        raise Invalid(f"{', '.join(both)} cannot be both allowed and refused", field="refused")
+        raise Invalid(f"{', '.join(both)} cannot be both allowed and refused", field="input.refused")
     values = {
         "allowed": [channel.value for channel in dict.fromkeys(allowed)],
         "refused": [channel.value for channel in dict.fromkeys(refused)],
@@ -88,7 +88,7 @@ async def record_consent(
     Statements are never overwritten: the one with the latest `stated_at` holds.
     """
     if not source.strip():
-        raise Required("say where the statement comes from", field="source")
+        raise Required("say where the statement comes from", field="input.source")
     _must_be_short("source", source, 64)
     _must_be_short("noticeVersion", notice_version, 64)
     stated_at = await _past(who.workspace_id, "statedAt", stated_at)
@@ -127,7 +127,7 @@ async def record_interaction(
     _must_be_short("note", note, LONGEST_NOTE)
     occurred_at = await _past(who.workspace_id, "occurredAt", occurred_at)
     if staff_id is not None and await workspaces.find_staff(who.workspace_id, staff_id) is None:
-        raise NotFound("no such member of staff", field="staffId")
+        raise NotFound("no such member of staff", field="input.staffId")
     async with db.transaction():
         await _must_exist(who, customer_id)
         interaction = await Interaction.create(
@@ -183,13 +183,13 @@ async def plan(who: Principal, requests: Sequence[Request]) -> list[ContactDecis
 
 def _must_be_short(name: str, text: str, longest: int) -> None:
     if len(text) > longest:
-        raise Invalid(f"{name} has at most {longest} characters", field=name)
+        raise Invalid(f"{name} has at most {longest} characters", field=f"input.{name}")
 
 
 async def _past(workspace_id: int, name: str, at: datetime) -> datetime:
     """The instant in UTC, which may be now but not later."""
     if at > await timekeeping.now(workspace_id):
-        raise Invalid(f"{name} is in the future", field=name)
+        raise Invalid(f"{name} is in the future", field=f"input.{name}")
     return at.astimezone(UTC)
 
 

@@ -32,7 +32,7 @@ def spelt(minute: int) -> str:
 def minute_of(text: str) -> int:
     """The minute of the day that "HH:MM" names; "24:00" is the end of the day."""
     if not _CLOCK.fullmatch(text):
-        raise Invalid(f"{text!r} is not a time of day such as 09:00", field="windows")
+        raise Invalid(f"{text!r} is not a time of day such as 09:00", field="input.windows")
     hours, minutes = text.split(":")
     return int(hours) * 60 + int(minutes)
 
@@ -44,14 +44,16 @@ def parse(pairs: Sequence[tuple[str, str]]) -> list[Window]:
         Invalid: one is empty, runs past midnight or overlaps another, or there are more than six.
     """
     if len(pairs) > MOST:
-        raise Invalid(f"at most {MOST} windows, got {len(pairs)}", field="windows")
+        raise Invalid(f"at most {MOST} windows, got {len(pairs)}", field="input.windows")
     windows = sorted(Window(minute_of(start), minute_of(end)) for start, end in pairs)
     for window in windows:
         if window.start >= window.end:
-            raise Invalid(f"the window {window} must end later in the day than it starts", field="windows")
+            raise Invalid(
+                f"the window {window} must end later in the day than it starts", field="input.windows"
+            )
     for earlier, later in pairwise(windows):
         if later.start < earlier.end:
-            raise Invalid(f"the windows {earlier} and {later} overlap", field="windows")
+            raise Invalid(f"the windows {earlier} and {later} overlap", field="input.windows")
     return windows
 
 

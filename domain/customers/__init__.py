@@ -29,6 +29,7 @@ from domain.customers.queries import (
     orders_page,
     page,
     row_errors_page,
+    tagged,
     tags_of,
     timeline,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "row_errors_page",
     "set_excluded",
     "set_order_status",
+    "tagged",
     "tags_of",
     "timeline",
     "upsert",

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import closing
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from domain import db, files, journal, runs, timekeeping, workspaces
 from domain.access import Principal
 from domain.customers.csv_rows import Record, batches, pieces
 from domain.customers.repeats import Repeats
+from domain.customers.rows import measure
 from domain.customers.sheets import Fault, Sheet
 from domain.customers.takers import CustomerTaker, OrderTaker, Taker
 from domain.errors import Conflict
@@ -122,20 +124,42 @@ def _remember(sheet: Sheet, records: list[Record], columns: list[str], repeats: 
     repeats.add(key for key in keys if key is not None)
 
 
+@dataclass
+class _Pass:
+    """One reading of a file from its first row to its last, or from where the cursor stands."""
+
+    name: str
+    work: Work
+    taker: Taker
+    layout: Layout
+    repeats: Repeats
+    counts: Counter[str]
+    done_before: int
+    total: int
+
+
 async def _import(work: Work, taker: Taker) -> dict[str, Any]:
     file = await files.get(work.who, work.args["file_id"])
-    passes = _PASSES[ImportPolicy(work.args["policy"])]
+    names = _PASSES[ImportPolicy(work.args["policy"])]
     cursor = work.cursor
     counts: Counter[str] = Counter()
-    for number in range(passes.index(cursor["pass"]) if cursor else 0, len(passes)):
-        resumed = cursor if cursor.get("pass") == passes[number] else {}
+    for number in range(names.index(cursor["pass"]) if cursor else 0, len(names)):
+        resumed = cursor if cursor.get("pass") == names[number] else {}
+        counts = Counter(resumed.get("counts", {}))
         with closing(Repeats()) as repeats:
             layout = await survey(taker.sheet, file, repeats, resumed.get("offset", 0))
-            counts = Counter(resumed.get("counts", {}))
+            rows = layout.rows
+            this = _Pass(
+                names[number], work, taker, layout, repeats, counts, rows * number, rows * len(names)
+            )
             start = resumed.get("offset", layout.offset), resumed.get("line", layout.line)
+            measured = 0
             async for batch in batches(file, *start, BATCH):
-                await _step(work, taker, layout, repeats, batch, counts, passes, number)
-        if passes[number] == "check" and counts["rejected"]:
+                await _step(this, batch)
+                if counts["created"] >= 2 * measured:
+                    await measure()
+                    measured = counts["created"] or BATCH
+        if this.name == "check" and counts["rejected"]:
             raise Refused(
                 "IMPORT_REJECTED",
                 f"{counts['rejected']} of {counts['rows']} rows will not do; none is taken",
@@ -143,33 +167,25 @@ async def _import(work: Work, taker: Taker) -> dict[str, Any]:
     return {name: counts[name] for name in COUNTS}
 
 
-async def _step(
-    work: Work,
-    taker: Taker,
-    layout: Layout,
-    repeats: Repeats,
-    batch: list[Record],
-    counts: Counter[str],
-    passes: tuple[str, ...],
-    number: int,
-) -> None:
+async def _step(this: _Pass, batch: list[Record]) -> None:
     """One batch: its effects, its faults, the counts and where to go on, all or none of them."""
-    rows, faults = await asyncio.to_thread(taker.sheet.read, batch, layout.columns, repeats)
-    async with work.step(total=layout.rows * len(passes), unit="rows") as step:
-        rows, contradicted = await taker.screen(rows)
+    work, counts, columns = this.work, this.counts, this.layout.columns
+    rows, faults = await asyncio.to_thread(this.taker.sheet.read, batch, columns, this.repeats)
+    async with work.step(total=this.total, unit="rows") as step:
+        rows, contradicted = await this.taker.screen(rows)
         counts["rows"] += len(batch)
         counts["rejected"] += len(batch) - len(rows)
         await _write_faults(work, [*faults, *contradicted])
-        if passes[number] == "take" and rows:
+        if this.name == "take" and rows:
             now = await timekeeping.now(work.workspace_id)
-            taken = await taker.take(rows, layout.columns, work.run.id, now)
+            taken = await this.taker.take(rows, columns, work.run.id, now)
             counts.update(vars(taken))
             if taken.created or taken.updated or taken.customers_created:
                 data = {"run_id": work.run.id, **vars(taken)}
-                await journal.write(work.who, Entry(taker.event, work.run.id, data=data))
-        step.done = layout.rows * number + counts["rows"]
+                await journal.write(work.who, Entry(this.taker.event, work.run.id, data=data))
+        step.done = this.done_before + counts["rows"]
         step.cursor = {
-            "pass": passes[number],
+            "pass": this.name,
             "offset": batch[-1].next_offset,
             "line": batch[-1].next_line,
             "counts": dict(counts),

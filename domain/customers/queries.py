@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 
 from domain.access import Principal
 from domain.customers import tagging
-from domain.customers.models import BehaviourEvent, Customer, Lead, RowError
+from domain.customers.models import BehaviourEvent, Customer, CustomerTag, Lead, RowError
 from domain.customers.models import Order as PlacedOrder
 from domain.errors import NotFound
 from domain.journal import JournalLine
@@ -91,3 +91,9 @@ async def leads_by_ids(workspace_id: int, ids: list[int]) -> Mapping[int, Lead]:
 
 async def orders_by_ids(workspace_id: int, ids: Sequence[int]) -> Mapping[int, PlacedOrder]:
     return await PlacedOrder.by_ids(workspace_id, list(ids))
+
+
+def tagged(who: Principal, tags: Sequence[str]) -> Q:
+    """The condition that a customer has at least one of these tags."""
+    found = CustomerTag.filter(workspace_id=who.workspace_id, tag__in=list(tags))
+    return Q(id__in=Subquery(found.values("customer_id")))

@@ -29,17 +29,20 @@ async def recompute(workspace_id: int, customer_ids: Collection[int]) -> None:
         return
     await lock(workspace_id, customer_ids)
     given = {"workspace": workspace_id, "customers": sorted(customer_ids)}
+    # One subquery for all of it: asked for the latest order alone, PostgreSQL may walk everybody's
+    # orders from the latest on until it meets one of this customer.
     await db.execute(
         """UPDATE customers SET updated_at = :now,
-             (first_order_at, last_order_at, order_count, order_total_minor) = (
-               SELECT MIN(ordered_at), MAX(ordered_at), COUNT(*), COALESCE(SUM(amount_minor), 0)
-               FROM orders WHERE orders.workspace_id = :workspace
-                 AND orders.customer_id = customers.id AND orders.status <> 'REFUNDED'),
-             last_interaction_at = (SELECT MAX(seen_at) FROM (
-               SELECT customers.last_interaction_at AS seen_at
-               UNION ALL
-               SELECT MAX(ordered_at) FROM orders
-               WHERE orders.workspace_id = :workspace AND orders.customer_id = customers.id) seen)
+             (first_order_at, last_order_at, order_count, order_total_minor, last_interaction_at) = (
+               SELECT MIN(CASE WHEN status <> 'REFUNDED' THEN ordered_at END),
+                 MAX(CASE WHEN status <> 'REFUNDED' THEN ordered_at END),
+                 COUNT(CASE WHEN status <> 'REFUNDED' THEN 1 END),
+                 COALESCE(SUM(CASE WHEN status <> 'REFUNDED' THEN amount_minor END), 0),
+                 CASE WHEN customers.last_interaction_at > MAX(ordered_at)
+                   THEN customers.last_interaction_at
+                   ELSE COALESCE(MAX(ordered_at), customers.last_interaction_at) END
+               FROM orders
+               WHERE orders.workspace_id = :workspace AND orders.customer_id = customers.id)
            WHERE workspace_id = :workspace AND id IN :customers""",
         now=await timekeeping.now(workspace_id),
         **given,

@@ -4,7 +4,6 @@ Stock Tortoise leaks the pool's connection when the task is cancelled at BEGIN: 
 mutations and hangs up would drain the pool within a few requests.
 """
 
-import asyncio
 from typing import Any
 
 import asyncpg
@@ -12,6 +11,8 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
 from tortoise.exceptions import TransactionManagementError
+
+from domain.db.ending import finished
 
 
 class _Transaction(TransactionContextPooled):
@@ -27,17 +28,13 @@ class _Transaction(TransactionContextPooled):
         except BaseException:
             if token is not None:
                 get_connections().reset(token)
-            await asyncio.shield(pool.release(connection))
+            await finished(pool.release(connection))
             raise
         return self.client
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        ending = asyncio.ensure_future(self._end(exc_type))
         try:
-            await asyncio.shield(ending)
-        except asyncio.CancelledError:
-            await asyncio.wait([ending])
-            raise
+            await finished(self._end(exc_type))
         finally:
             get_connections().reset(self.token)
 

@@ -5,12 +5,13 @@ one cancelled request would stop the process for ever. BEGIN IMMEDIATE makes two
 instead of failing when the second one upgrades its lock.
 """
 
-import asyncio
 from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
+
+from domain.db.ending import finished
 
 
 class _Transaction(SqliteTransactionContext):
@@ -26,7 +27,7 @@ class _Transaction(SqliteTransactionContext):
                 get_connections().reset(token)
             try:
                 if self.connection._connection:
-                    await asyncio.shield(self.connection._connection.rollback())
+                    await finished(self.connection._connection.rollback())
             finally:
                 self._trxlock.release()
             raise
@@ -35,12 +36,8 @@ class _Transaction(SqliteTransactionContext):
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         # The end of a transaction is one step: a cancel that arrives during COMMIT waits for it, so
         # that the lock is never released over an open transaction.
-        ending = asyncio.ensure_future(self._end(exc_type))
         try:
-            await asyncio.shield(ending)
-        except asyncio.CancelledError:
-            await asyncio.wait([ending])
-            raise
+            await finished(self._end(exc_type))
         finally:
             get_connections().reset(self.token)
             self._trxlock.release()
@@ -71,6 +68,10 @@ class Client(SqliteClient):
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_Writer(self), self._lock)
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        async with self._in_transaction() as writer:
+            await writer.execute_many(query, values)
 
 
 client_class = Client

@@ -69,15 +69,14 @@ async def _counts(sql: str, scope: Scope, **more: object) -> Counts:
 
 async def _repurchase_rate(scope: Scope) -> Counts:
     return await _counts(
-        """SELECT COALESCE(SUM(CASE WHEN orders >= 2 THEN 1 ELSE 0 END), 0) AS numerator,
+        """SELECT COALESCE(SUM(CASE WHEN b.orders >= 2 THEN 1 ELSE 0 END), 0) AS numerator,
                   COUNT(*) AS denominator
-           FROM (SELECT o.customer_id, COUNT(*) AS orders
-                 FROM orders o
-                 JOIN customers c ON c.workspace_id = o.workspace_id AND c.id = o.customer_id
-                 WHERE o.workspace_id = :workspace AND o.status IN ('PAID', 'DELIVERED')
-                   AND o.ordered_at >= :start AND o.ordered_at <= :as_of
-                   AND c.excluded = :no
-                 GROUP BY o.customer_id) buyers""",
+           FROM (SELECT customer_id, COUNT(*) AS orders FROM orders
+                 WHERE workspace_id = :workspace AND status IN ('PAID', 'DELIVERED')
+                   AND ordered_at >= :start AND ordered_at <= :as_of
+                 GROUP BY customer_id) b
+           JOIN customers c ON c.workspace_id = :workspace AND c.id = b.customer_id
+           WHERE c.excluded = :no""",
         scope,
         no=False,
     )
@@ -112,19 +111,17 @@ async def _first_touch(scope: Scope) -> Counts:
     # A deadline includes its last instant, so a lead's hours are over once now is past it.
     over = scope.as_of - timedelta(hours=FIRST_TOUCH_HOURS)
     return await _counts(
-        """SELECT COALESCE(SUM(in_time), 0) AS numerator, COUNT(*) AS denominator
-           FROM (SELECT l.id, l.acquired_at,
-                        MAX(CASE WHEN t.satisfied_at <= t.due_at THEN 1 ELSE 0 END) AS in_time,
-                        COUNT(t.satisfied_at) AS satisfied
-                 FROM leads l
-                 JOIN customers c ON c.workspace_id = l.workspace_id AND c.id = l.customer_id
-                 LEFT JOIN tasks t ON t.workspace_id = l.workspace_id AND t.customer_id = l.customer_id
-                   AND t.kind = 'FIRST_TOUCH' AND t.satisfied_at <= :as_of
-                   AND t.dedupe_key = 'first_touch:' || CAST(l.id AS text)
-                 WHERE l.workspace_id = :workspace AND c.excluded = :no
-                   AND l.acquired_at >= :start AND l.acquired_at <= :as_of
-                 GROUP BY l.id, l.acquired_at) touched
-           WHERE satisfied > 0 OR acquired_at < :over""",
+        """SELECT COALESCE(SUM(t.in_time), 0) AS numerator, COUNT(*) AS denominator
+           FROM leads l
+           JOIN customers c ON c.workspace_id = l.workspace_id AND c.id = l.customer_id
+           LEFT JOIN (SELECT dedupe_key, MAX(CASE WHEN satisfied_at <= due_at THEN 1 ELSE 0 END) AS in_time
+                      FROM tasks
+                      WHERE workspace_id = :workspace AND kind = 'FIRST_TOUCH'
+                        AND due_at >= :start AND satisfied_at <= :as_of
+                      GROUP BY dedupe_key) t ON t.dedupe_key = 'first_touch:' || CAST(l.id AS text)
+           WHERE l.workspace_id = :workspace AND c.excluded = :no
+             AND l.acquired_at >= :start AND l.acquired_at <= :as_of
+             AND (t.in_time IS NOT NULL OR l.acquired_at < :over)""",
         scope,
         no=False,
         over=over,

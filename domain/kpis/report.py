@@ -3,18 +3,16 @@ or not at all."""
 
 import asyncio
 import os
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from domain import files, journal, runs, timekeeping, workspaces
 from domain.journal import Entry
 from domain.kpis import census, queries, tables, trend, wording
 from domain.kpis.facts import Facts
-from domain.kpis.measures import Measurement, measure
+from domain.kpis.measures import measure
 from domain.kpis.models import KpiSnapshot, Report
 from domain.kpis.page import render
-from domain.kpis.snapshots import one_view, store
+from domain.kpis.snapshots import one_view, store, unsaved
 from domain.language import Language
 from domain.runs import Work
 
@@ -24,30 +22,28 @@ KIND = "report_build"
 @runs.kind(KIND, queue="reports", deadline_seconds=900)
 async def _perform(work: Work) -> dict[str, Any]:
     if "report" not in work.cursor:
-        measured, facts = await _gather(work)
+        snapshots, facts = await _gather(work)
         # Drawing is pure computing: off the event loop, which may also be serving requests.
         html, sheets = await asyncio.to_thread(lambda: (render(facts), tables.all_tables(facts)))
         async with work.step(done=1, total=1, unit="report") as step:
             # The figures of the page are kept as a snapshot too, so `kpis` shows what the report shows.
-            await store(work, measured, facts.computed_at)
+            await store(work, snapshots)
             report = await _save(work, facts, html, sheets)
             step.cursor = {"report": report.id}
     return {"report_id": work.cursor["report"]}
 
 
-async def _gather(work: Work) -> tuple[list[Measurement], Facts]:
+async def _gather(work: Work) -> tuple[list[KpiSnapshot], Facts]:
     workspace = await workspaces.get(work.workspace_id)
     tz = timekeeping.zone(workspace.zone)
     language = Language(work.args["language"])
     async with one_view():
         as_of = await timekeeping.now(workspace.id)
-        measured = await measure(workspace.id, as_of, tz)
-        computed_at = timekeeping.machine_now()
-        snapshots = _unsaved(work, measured, computed_at)
-        kpis = await queries.against_targets(workspace.id, snapshots, as_of)
+        snapshots = unsaved(work, await measure(workspace.id, as_of, tz))
+        kpis = await queries.against_targets(workspace.id, {found.kpi: found for found in snapshots}, as_of)
         counted = await census.take(workspace.id)
         months = await trend.by_month(workspace.id, workspace.currency, as_of, tz)
-    return measured, Facts(
+    return snapshots, Facts(
         workspace=workspace.name,
         title=work.args["title"] or wording.TITLE(language),
         language=language,
@@ -55,28 +51,11 @@ async def _gather(work: Work) -> tuple[list[Measurement], Facts]:
         currency=workspace.currency,
         run_id=work.run.id,
         as_of=as_of,
-        computed_at=computed_at,
+        computed_at=snapshots[0].computed_at,
         kpis=kpis,
         census=counted,
         months=months,
     )
-
-
-def _unsaved(work: Work, measured: Sequence[Measurement], computed_at: datetime) -> dict[str, KpiSnapshot]:
-    return {
-        found.kpi: KpiSnapshot(
-            workspace_id=work.workspace_id,
-            kpi=found.kpi,
-            period_start=found.start,
-            period_end=found.end,
-            as_of=found.as_of,
-            numerator=found.numerator,
-            denominator=found.denominator,
-            run_id=work.run.id,
-            computed_at=computed_at,
-        )
-        for found in measured
-    }
 
 
 async def _save(work: Work, facts: Facts, html: str, sheets: dict[str, bytes]) -> Report:

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any
 
 from domain import db, journal, runs, timekeeping, workspaces
 from domain.journal import Entry
 from domain.kpis.measures import Measurement, measure
+from domain.kpis.models import KpiSnapshot
 from domain.runs import Work
 
 KIND = "kpi_snapshot"
@@ -22,25 +22,28 @@ async def one_view() -> AsyncIterator[None]:
         yield
 
 
-async def store(work: Work, measured: Sequence[Measurement], computed_at: datetime) -> None:
-    """Keep the counts of a run, inside its step. A run keeps each KPI once, however often it is tried."""
-    await db.insert_many(
-        "kpi_snapshots",
-        [
-            {
-                "workspace_id": work.workspace_id,
-                "kpi": found.kpi,
-                "period_start": found.start,
-                "period_end": found.end,
-                "as_of": found.as_of,
-                "numerator": found.numerator,
-                "denominator": found.denominator,
-                "run_id": work.run.id,
-                "computed_at": computed_at,
-            }
-            for found in measured
-        ],
-    )
+def unsaved(work: Work, measured: Sequence[Measurement]) -> list[KpiSnapshot]:
+    """What a run measured, as the snapshots that it may keep."""
+    computed_at = timekeeping.machine_now()
+    return [
+        KpiSnapshot(
+            workspace_id=work.workspace_id,
+            kpi=found.kpi,
+            period_start=found.start,
+            period_end=found.end,
+            as_of=found.as_of,
+            numerator=found.numerator,
+            denominator=found.denominator,
+            run_id=work.run.id,
+            computed_at=computed_at,
+        )
+        for found in measured
+    ]
+
+
+async def store(work: Work, snapshots: Sequence[KpiSnapshot]) -> None:
+    """Keep a run's snapshots, inside its step. A run keeps each KPI once, however often it is tried."""
+    await KpiSnapshot.bulk_create(snapshots)
     await journal.write(work.who, Entry("kpi.measured", work.run.id))
 
 
@@ -50,8 +53,8 @@ async def _perform(work: Work) -> dict[str, Any]:
         workspace = await workspaces.get(work.workspace_id)
         async with one_view():
             as_of = await timekeeping.now(workspace.id)
-            measured = await measure(workspace.id, as_of, timekeeping.zone(workspace.zone))
-        kept = len(measured)
+            snapshots = unsaved(work, await measure(workspace.id, as_of, timekeeping.zone(workspace.zone)))
+        kept = len(snapshots)
         async with work.step({"measured": kept}, done=kept, total=kept, unit="kpi"):
-            await store(work, measured, timekeeping.machine_now())
+            await store(work, snapshots)
     return {"kpis": work.cursor["measured"]}

@@ -28,18 +28,19 @@ async def by_month(
     """
     this = timekeeping.period_of(timekeeping.local_day(as_of, tz), 1)
     firsts = [timekeeping.add_months_on(this.first, -back) for back in range(months - 1, -1, -1)]
-    begins = {f"m{number}": timekeeping.midnight(first, tz) for number, first in enumerate(firsts)}
-    cases = " ".join(f"WHEN ordered_at < :m{number} THEN {number - 1}" for number in range(1, months))
-    found = await db.rows(
-        f"""SELECT month, COUNT(*) AS orders, SUM(amount_minor) AS revenue_minor
-            FROM (SELECT CASE {cases} ELSE {months - 1} END AS month, amount_minor FROM orders
-                  WHERE workspace_id = :workspace AND status IN ('PAID', 'DELIVERED')
-                    AND currency = :currency AND ordered_at >= :m0 AND ordered_at <= :as_of) counted
-            GROUP BY month""",
+    days = await db.rows(
+        """SELECT ordered_on, COUNT(*) AS orders, SUM(amount_minor) AS revenue_minor FROM orders
+           WHERE workspace_id = :workspace AND status IN ('PAID', 'DELIVERED') AND currency = :currency
+             AND ordered_at >= :start AND ordered_at <= :as_of
+           GROUP BY ordered_on""",
         workspace=workspace_id,
         currency=currency,
+        start=timekeeping.midnight(firsts[0], tz),
         as_of=as_of,
-        **begins,
     )
-    sums = {row["month"]: (int(row["orders"]), int(row["revenue_minor"])) for row in found}
-    return [Month(first, *sums.get(number, (0, 0))) for number, first in enumerate(firsts)]
+    sums = {first: [0, 0] for first in firsts}
+    for row in days:
+        month = sums.get(db.day_of(row["ordered_on"]).replace(day=1), [0, 0])
+        month[0] += row["orders"]
+        month[1] += int(row["revenue_minor"])
+    return [Month(first, *sums[first]) for first in firsts]

@@ -6,17 +6,25 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx2
 
 from api import app
-from domain import workspaces
+from domain import feeds, runs, workspaces
 from domain.access import Role, system
 from domain.settings import Settings
 from jobs.worker import working
 from tests.conftest import House, build_house
 
 WAIT_SECONDS = 60
+
+
+def shanghai(local: str) -> datetime:
+    """An instant by its wall time in the stage's zone."""
+    return datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
@@ -110,14 +118,8 @@ class Stage:
 
     async def settle(self) -> None:
         """Wait until everything asked for so far has been reacted to, without turning the clock."""
-        from domain import feeds, runs
-
         async with asyncio.timeout(WAIT_SECONDS):
-            while (
-                await feeds.unnumbered()
-                or await feeds.unreacted()
-                or await runs.unfinished(self.house.id)
-            ):
+            while await feeds.unnumbered() or await feeds.unreacted() or await runs.unfinished(self.house.id):
                 await asyncio.sleep(0.02)
 
 

@@ -21,7 +21,7 @@ SAY = """mutation($id: ID!, $input: ConsentInput!) { consentRecord(customerId: $
     ... on ConsentRecordPayload { consent { purpose granted source noticeVersion statedAt } }
     ... on Refusal { userErrors { code field } } } }"""
 MEET = """mutation($id: ID!, $input: InteractionInput!) { interactionRecord(customerId: $id, input: $input) {
-    ... on InteractionRecordPayload { interaction { id channel direction personal result note occurredAt } }
+    ... on InteractionRecordPayload { interaction { id channel direction personal result note staff { id } } }
     ... on Refusal { userErrors { code field } } } }"""
 DECIDE = """query($id: ID!, $channel: Channel!, $at: DateTime!, $purpose: Purpose!, $personal: Boolean!) {
   contactDecision(customerId: $id, channel: $channel, at: $at, purpose: $purpose, personal: $personal) {
@@ -123,7 +123,7 @@ async def test_a_wish_that_makes_no_sense_is_refused(ask: Ask, customer: str) ->
     overnight = {"windows": [{"from": "22:00", "to": "02:00"}]}
     for wish, field in ((both, "refused"), (overnight, "windows")):
         answer = (await ask(SET, id=customer, input=wish))["contactPreferenceSet"]
-        assert [(e["code"], e["field"]) for e in answer["userErrors"]] == [("INVALID", [field])]
+        assert [(e["code"], e["field"]) for e in answer["userErrors"]] == [("INVALID", ["input", field])]
     assert not await ContactPreference.all()
 
 
@@ -168,7 +168,7 @@ async def test_a_withdrawal_refuses_marketing(ask: Ask, customer: str) -> None:
 async def test_a_statement_from_the_future_is_refused(ask: Ask, customer: str) -> None:
     said = {**AGREED, "statedAt": "2025-03-03T12:00:01+08:00"}
     answer = (await ask(SAY, id=customer, input=said))["consentRecord"]
-    assert answer == {"userErrors": [{"code": "INVALID", "field": ["statedAt"]}]}
+    assert answer == {"userErrors": [{"code": "INVALID", "field": ["input", "statedAt"]}]}
     assert not await Consent.all()
 
 
@@ -176,7 +176,15 @@ async def test_a_note_is_masked_for_roles_without_personal_data(
     house: House, ask: Ask, customer: str
 ) -> None:
     made = (await ask(MEET, who=house.staff[Role.EXECUTOR], id=customer, input=CALL))["interactionRecord"]
-    assert made["interaction"]["note"] == "moves to Hangzhou in May"
+    executor = global_id("User", house.staff[Role.EXECUTOR].user_id or 0)
+    assert {name: value for name, value in made["interaction"].items() if name != "id"} == {
+        "channel": "PHONE",
+        "direction": "OUTBOUND",
+        "personal": True,
+        "result": "REACHED",
+        "note": "moves to Hangzhou in May",
+        "staff": {"id": executor},
+    }
     read = "query($id: ID!) { customer(id: $id) { interactions { nodes { note occurredAt } } } }"
     for role in Role:
         seen = await ask(read, who=house.staff[role], id=customer)
@@ -187,11 +195,19 @@ async def test_a_note_is_masked_for_roles_without_personal_data(
         ], role
 
 
+async def test_a_contact_of_unknown_staff_is_refused(house: House, ask: Ask, customer: str) -> None:
+    other = await build_house("Other")
+    for unknown in (global_id("User", other.owner.user_id or 0), customer, ""):
+        answer = (await ask(MEET, id=customer, input={**CALL, "staffId": unknown}))["interactionRecord"]
+        assert answer == {"userErrors": [{"code": "NOT_FOUND", "field": ["input", "staffId"]}]}
+    assert not await Interaction.all()
+
+
 async def test_a_contact_in_the_future_is_refused(ask: Ask, customer: str) -> None:
     answer = (await ask(MEET, id=customer, input={**CALL, "occurredAt": "2025-03-03T12:30:00+08:00"}))[
         "interactionRecord"
     ]
-    assert answer == {"userErrors": [{"code": "INVALID", "field": ["occurredAt"]}]}
+    assert answer == {"userErrors": [{"code": "INVALID", "field": ["input", "occurredAt"]}]}
     assert not await Interaction.all()
 
 

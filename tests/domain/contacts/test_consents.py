@@ -85,7 +85,7 @@ async def test_a_statement_without_origin_or_from_the_future_is_not_taken(
 ) -> None:
     with pytest.raises(error) as refused:
         await contacts.record_consent(house.admin, customer, Purpose.MARKETING, True, source, notice, at)
-    assert refused.value.problems[0].field == (field,)
+    assert refused.value.problems[0].field == ("input", field)
     assert await nothing_is_stored()
 
 

@@ -91,7 +91,7 @@ async def test_an_older_contact_does_not_move_the_last_one_back(house: House, cu
 async def test_a_contact_cannot_lie_in_the_future(house: House, customer: int) -> None:
     with pytest.raises(Invalid) as refused:
         await meet(house.admin, customer, NOON + timedelta(microseconds=1))
-    assert refused.value.problems[0].field == ("occurredAt",)
+    assert refused.value.problems[0].field == ("input", "occurredAt")
     assert await nothing_is_stored(customer)
     await meet(house.admin, customer, NOON)
 
@@ -99,7 +99,7 @@ async def test_a_contact_cannot_lie_in_the_future(house: House, customer: int) -
 async def test_a_note_has_a_limit(house: House, customer: int) -> None:
     with pytest.raises(Invalid) as refused:
         await meet(house.admin, customer, note="n" * 4001)
-    assert refused.value.problems[0].field == ("note",)
+    assert refused.value.problems[0].field == ("input", "note")
     assert await nothing_is_stored(customer)
 
 
@@ -107,7 +107,7 @@ async def test_only_own_staff_can_have_made_it(house: House, customer: int) -> N
     other = await build_house("Other")
     with pytest.raises(NotFound) as refused:
         await meet(house.admin, customer, staff=other.admin.user_id)
-    assert refused.value.problems[0].field == ("staffId",)
+    assert refused.value.problems[0].field == ("input", "staffId")
     assert await nothing_is_stored(customer)
 
 

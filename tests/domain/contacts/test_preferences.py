@@ -46,7 +46,7 @@ async def test_every_channel_may_be_refused(house: House, customer: int) -> None
 async def test_a_channel_both_allowed_and_refused_is_not_taken(house: House, customer: int) -> None:
     with pytest.raises(Invalid) as refused:
         await contacts.set_preference(house.admin, customer, [Channel.SMS], [Channel.SMS], [])
-    assert refused.value.problems[0].field == ("refused",)
+    assert refused.value.problems[0].field == ("input", "refused")
     assert await nothing_is_stored(house)
 
 

@@ -126,7 +126,7 @@ def test_windows_that_make_no_sense_are_refused(pairs: list[tuple[str, str]], me
     with pytest.raises(Invalid) as refused:
         parse(pairs)
     assert str(refused.value) == message
-    assert refused.value.problems[0].field == ("windows",)
+    assert refused.value.problems[0].field == ("input", "windows")
 
 
 def test_windows_that_touch_do_not_overlap() -> None:

@@ -35,7 +35,8 @@ class Killed(BaseException):
 async def state(house: House, run: Run) -> dict[str, Any]:
     """All that an import leaves behind, without ids and times."""
     orders = await db.rows(
-        """SELECT o.external_id AS o, c.external_id AS c, o.ordered_on AS d, o.amount_minor AS a, o.version AS v
+        """SELECT o.external_id AS o, c.external_id AS c, o.ordered_on AS d, o.amount_minor AS a,
+             o.version AS v
            FROM orders o JOIN customers c ON c.workspace_id = o.workspace_id AND c.id = o.customer_id
            WHERE o.workspace_id = :id ORDER BY o.external_id""",
         id=house.id,
@@ -151,11 +152,11 @@ async def test_an_attempt_given_up_on_takes_no_more_rows(
     reached, go_on = asyncio.Event(), asyncio.Event()
     original: Callable[..., Any] = customers.importing._step  # type: ignore[attr-defined]
 
-    async def slow(work: Work, *args: Any) -> None:
-        if work.run.attempt == 1 and work.cursor:
+    async def slow(this: Any, *args: Any) -> None:
+        if this.work.run.attempt == 1 and this.work.cursor:
             reached.set()
             await go_on.wait()
-        await original(work, *args)
+        await original(this, *args)
 
     data = content(bad=True)
     monkeypatch.setattr("domain.customers.importing.BATCH", BATCH)
@@ -179,12 +180,12 @@ async def test_a_cancelled_import_keeps_what_it_took_and_can_go_on(
     original: Callable[..., Any] = customers.importing._step  # type: ignore[attr-defined]
     asked = False
 
-    async def cancelling(work: Work, *args: Any) -> None:
+    async def cancelling(this: Any, *args: Any) -> None:
         nonlocal asked
-        await original(work, *args)
+        await original(this, *args)
         if not asked:
             asked = True
-            await runs.cancel(house.admin, work.run.id)
+            await runs.cancel(house.admin, this.work.run.id)
 
     monkeypatch.setattr("domain.customers.importing.BATCH", BATCH)
     monkeypatch.setattr("domain.customers.importing._step", cancelling)

@@ -1,4 +1,4 @@
-"""Imports of random files agree with a few lines of plain Python; and the example file with its literature."""
+"""Imports of random files agree with a few lines of plain Python, and the example file with its sums."""
 
 import csv
 import io

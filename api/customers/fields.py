@@ -1,0 +1,108 @@
+"""Questions about customers."""
+
+from enum import Enum
+from typing import Annotated, Any, cast
+
+import strawberry
+from strawberry import UNSET
+from tortoise.expressions import Q
+
+from api.connections import After, Before, Connection, First, Last, connection, part
+from api.context import Info, who
+from api.customers.types import CUSTOMER_COLUMNS, Customer, CustomerWhere, Lead, Order
+from api.errors import Code, coded
+from api.filters import Direction, where_q
+from api.ids import row_id
+from api.permissions import query
+from domain import customers
+from domain.access import Principal
+from domain.errors import Invalid, NotFound
+from domain.paging import Order as Sorted
+
+ExternalId = Annotated[
+    str | None, strawberry.argument(description="The id in the system it comes from, instead of `id`.")
+]
+
+
+@strawberry.enum(description="By what customers are sorted.")
+class CustomerOrder(Enum):
+    EXTERNAL_ID = strawberry.enum_value("external_id", description="By external id.")
+    REGISTERED_AT = strawberry.enum_value("registered_at", description="By when they became known.")
+    CREATED_AT = strawberry.enum_value("id", description="In the order in which they were recorded.")
+
+
+def columns(principal: Principal) -> dict[str, Any]:
+    """Where each filter looks, for this caller: a filter must not tell what a mask hides."""
+
+    def tagged(given: Any) -> Q:
+        wanted = given.in_ if given.in_ is not UNSET else [given.eq]
+        if given.contains is not UNSET or given.starts_with is not UNSET or not wanted or None in wanted:
+            raise Invalid("a tag is filtered by `eq` or `in`", field="where.tag")
+        return customers.tagged(principal, wanted)
+
+    known: dict[str, Any] = {**CUSTOMER_COLUMNS, "tag": tagged, "name": "name"}
+    if not principal.sees_personal:
+
+        def hidden(_: Any) -> Q:
+            raise coded(Code.FORBIDDEN, f"the role {principal.role.value} cannot filter by name")
+
+        known["name"] = hidden
+    return known
+
+
+@strawberry.type
+class CustomerQueries:
+    @query("One customer, by id or by external id; null when there is none here.")
+    async def customer(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID | None, strawberry.argument(description="The customer's id.")] = None,
+        external_id: ExternalId = None,
+    ) -> Customer | None:
+        if (id is None) == (external_id is None):
+            raise Invalid("give id or externalId", field="id")
+        if external_id is not None:
+            return cast(Customer | None, await customers.find_external(who(info), external_id))
+        try:
+            number = row_id("Customer", id or "")
+        except NotFound:
+            return None
+        return cast(Customer | None, await customers.find(who(info), number))
+
+    @query("Customers.")
+    async def customers(
+        self,
+        info: Info,
+        where: Annotated[CustomerWhere | None, strawberry.argument(description="Which ones.")] = None,
+        order_by: Annotated[
+            CustomerOrder, strawberry.argument(description="Sorted by what.")
+        ] = CustomerOrder.CREATED_AT,
+        direction: Annotated[Direction, strawberry.argument(description="Which way.")] = Direction.ASC,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Customer]:
+        principal = who(info)
+        order = Sorted(order_by.value, descending=direction is Direction.DESC)
+        condition = where_q(where, columns(principal))
+        page = await customers.page(principal, condition, order, part(first, last, after, before))
+        return cast(Connection[Customer], connection(page))
+
+    @query("One order by its external id; null when there is none here.")
+    async def order(
+        self,
+        info: Info,
+        external_id: Annotated[str, strawberry.argument(description="The id in the system it comes from.")],
+    ) -> Order | None:
+        found = await customers.Order.get_or_none(workspace_id=who(info).workspace_id, external_id=external_id)
+        return cast(Order | None, found)
+
+    @query("One lead by its external id; null when there is none here.")
+    async def lead(
+        self,
+        info: Info,
+        external_id: Annotated[str, strawberry.argument(description="The id in the system it comes from.")],
+    ) -> Lead | None:
+        found = await customers.Lead.get_or_none(workspace_id=who(info).workspace_id, external_id=external_id)
+        return cast(Lead | None, found)

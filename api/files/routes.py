@@ -1,0 +1,90 @@
+"""POST /files takes an upload in a stream; GET /files/{id} gives a file to whoever may read it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from api.ids import global_id, row_id
+from domain import files, workspaces
+from domain.access import ADMINS, BUILDERS, PLANNERS, Principal
+from domain.errors import DomainError
+from domain.settings import Settings
+
+UPLOADERS = PLANNERS | BUILDERS | ADMINS
+UPLOAD = "upload"
+log = structlog.get_logger(__name__)
+Handler = Callable[[Request, Principal], Awaitable[Response]]
+
+
+def routes(settings: Settings) -> list[Route]:
+    async def upload(request: Request, who: Principal) -> Response:
+        if who.role not in UPLOADERS:
+            return _no(403, "uploads are for planners, analysts and admins")
+        name = request.query_params.get("name") or "upload"
+        media_type = request.headers.get("content-type", "application/octet-stream")
+        if media_type.startswith("multipart/"):
+            return _no(415, "send the file itself as the body, not a form")
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > settings.upload_limit_bytes:
+            return _no(413, f"at most {settings.upload_limit_bytes} bytes")
+        try:
+            receiving = await files.begin(who, name, media_type, UPLOAD, limit=settings.upload_limit_bytes)
+        except DomainError as error:
+            return _no(400, str(error))
+        try:
+            async for part in request.stream():
+                await files.append(receiving, part)
+            kept = await files.finish(receiving)
+        except DomainError as error:
+            return _no(413, str(error))
+        except ClientDisconnect:
+            await files.discard(receiving)
+            return _no(400, "the upload broke off")
+        return JSONResponse({"fileId": global_id("File", kept.id), "size": kept.size}, 201)
+
+    async def download(request: Request, who: Principal) -> Response:
+        try:
+            file = await files.get(who, row_id("File", request.path_params["id"]))
+        except DomainError:
+            return _no(404, "no such file")
+        if file.purpose == UPLOAD and who.role not in UPLOADERS:
+            return _no(404, "no such file")
+        shown = "inline" if file.media_type.startswith("text/html") else "attachment"
+        return StreamingResponse(
+            files.read(file),
+            media_type=file.media_type,
+            headers={
+                "Content-Length": str(file.size),
+                "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(file.name)}",
+                "ETag": f'"{file.sha256}"',
+                "Cache-Control": "private, max-age=3600, immutable",
+                "X-Content-Type-Options": "nosniff",
+                # A report is a page of ours with inline style and drawings; nothing in it may run or load.
+                "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+            },
+        )
+
+    return [
+        Route("/files", _for_callers(upload), methods=["POST"]),
+        Route("/files/{id}", _for_callers(download), methods=["GET"]),
+    ]
+
+
+def _for_callers(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def checked(request: Request) -> Response:
+        try:
+            who = await workspaces.authenticate(request.headers.get("authorization"))
+        except workspaces.BadCredential:
+            return _no(401, "send an API key: Authorization: Bearer <key>", {"WWW-Authenticate": "Bearer"})
+        return await handler(request, who)
+
+    return checked
+
+
+def _no(status: int, message: str, headers: dict[str, Any] | None = None) -> Response:
+    return JSONResponse({"error": message}, status, headers)
