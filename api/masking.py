@@ -12,7 +12,9 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import StreamExecutionResult
 
-_ABOUT_THE_REQUEST = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+from domain.errors import DomainError
+
+_ABOUT_THE_REQUEST = (DomainError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 _TOO_MANY_TOKENS = re.compile(r"Syntax Error: Document contains more than (\d+) tokens\. Parsing aborted\.")
 
 

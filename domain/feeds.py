@@ -76,10 +76,11 @@ async def react(workspace_id: int, reactions: Mapping[str, Reaction]) -> int:
         return await _react(workspace_id, reactions, REACT_BATCH)
     except Exception as error:
         log.warning("reactions_failed", workspace=workspace_id, error=type(error).__name__)
+    seen = (await Feed.get(workspace_id=workspace_id)).reacted
     try:
         return await _react(workspace_id, reactions, 1)
     except Exception as error:
-        await _set_apart(workspace_id, error)
+        await _set_apart(workspace_id, seen, error)
         return 0
 
 
@@ -106,9 +107,12 @@ async def _react(workspace_id: int, reactions: Mapping[str, Reaction], limit: in
     return len(lines)
 
 
-async def _set_apart(workspace_id: int, error: Exception) -> None:
+async def _set_apart(workspace_id: int, seen: int, error: Exception) -> None:
+    """Count a failure of the line behind place `seen`; nothing, where somebody is past it by now."""
     async with db.transaction():
-        feed = await Feed.get(workspace_id=workspace_id)
+        feed = await Feed.filter(workspace_id=workspace_id, reacted=seen).select_for_update().first()
+        if feed is None:
+            return
         attempts = feed.attempts + 1
         log.error("reaction_failed", workspace=workspace_id, attempts=attempts, exc_info=error)
         if attempts < GIVE_UP_AFTER:

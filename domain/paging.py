@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from tortoise import Model
 from tortoise.connection import get_connections
 from tortoise.expressions import Q, RawSQL
+from tortoise.fields.base import Field
 from tortoise.queryset import QuerySet
 
 from domain.errors import Invalid
@@ -71,25 +72,37 @@ def encode(values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str, length: int) -> list[Any]:
+def decode(cursor: str, *columns: Field[Any]) -> list[Any]:
+    """The values in a cursor, which must be exactly what `encode` makes of such columns.
+
+    Raises:
+        ValueError: it is not; so whatever somebody wrote by hand never reaches the database.
+    """
+    padded = cursor + "=" * (-len(cursor) % 4)
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        values = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        if not isinstance(values, list) or len(values) != length or not isinstance(values[-1], int):
-            raise ValueError(cursor)
-    except ValueError:
-        raise BadCursor("this is not a cursor of this list", field="after") from None
+        raw = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        values = [column.to_python_value(value) for column, value in zip(columns, raw, strict=True)]
+        for column, value in zip(columns, values, strict=True):
+            low, high = column.constraints.get("ge"), column.constraints.get("le")
+            if isinstance(value, bool) or (low is not None and not low <= value <= high):
+                raise ValueError(value)
+            if isinstance(value, str) and b"\0" in value.encode():
+                raise ValueError(value)
+    except (ArithmeticError, RecursionError, TypeError) as error:
+        raise ValueError(cursor) from error
+    if None in values or encode(values) != cursor.rstrip("="):
+        raise ValueError(cursor)
     return values
 
 
-def _past(order: Order, cursor: str, forward: bool, model: type[Model]) -> Q:
+def _past(order: Order, part: Slice, side_of: str, model: type[Model]) -> Q:
     """The rows beyond a cursor in the direction of reading."""
-    key, row_id = decode(cursor, 2)
-    field = model._meta.fields_map[order.field]
+    columns = model._meta.fields_map
     try:
-        key = field.to_python_value(key)
-    except (ValueError, TypeError):
-        raise BadCursor("this is not a cursor of this list", field="after") from None
+        key, row_id = decode(getattr(part, side_of), columns[order.field], columns["id"])
+    except ValueError:
+        raise BadCursor("this is not a cursor of this list", field=side_of) from None
+    forward = side_of == "after"
     rising = forward != order.descending
     side = "gt" if rising else "lt"
     if order.field == "id":
@@ -106,9 +119,9 @@ async def page(query: QuerySet[M], order: Order, part: Slice) -> Page[M]:
     whole = query
     backwards = part.last is not None
     if part.after is not None:
-        query = query.filter(_past(order, part.after, True, query.model))
+        query = query.filter(_past(order, part, "after", query.model))
     if part.before is not None:
-        query = query.filter(_past(order, part.before, False, query.model))
+        query = query.filter(_past(order, part, "before", query.model))
     sign = "-" if order.descending != backwards else ""
     keys = [f"{sign}id"] if order.field == "id" else [f"{sign}{order.field}", f"{sign}id"]
     found = await query.order_by(*keys).limit(part.size + 1)

@@ -45,7 +45,7 @@ def forget() -> None:
 def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the database, as `Asia`
         raise Invalid(f"{name!r} is not a time zone of the IANA database", field="zone") from None
 
 

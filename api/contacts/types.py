@@ -4,13 +4,11 @@ from datetime import datetime
 from typing import Any, cast
 
 import strawberry
-from tortoise.expressions import Q
 
 import api.contacts.enums  # noqa: F401
-from api.connections import After, Before, Connection, First, Last, part
+from api.connections import After, Before, Connection, First, Last, nested, part
 from api.context import Info, load, who
 from api.customers.types import Customer
-from api.errors import bad_request
 from api.nodes import Node, extends, node_type, row_type
 from api.permissions import personal as masked_by_role
 from api.workspaces.types import User
@@ -24,7 +22,6 @@ from domain.contacts import (
     Purpose,
     Verdict,
 )
-from domain.errors import DomainError
 from domain.paging import Order
 
 
@@ -129,7 +126,10 @@ class CustomerContacts:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Consent]:
-        return await _listed(CONSENTS, info, self.id, (first, last, after, before))
+        said = contacts.Consent.filter(workspace_id=who(info).workspace_id)
+        order, page = Order("stated_at", descending=True), part(first, last, after, before)
+        found = await nested(info, "consents", said, "customer_id", self.id, order, page)
+        return cast(Connection[Consent], found)
 
     @strawberry.field(description="Contacts that took place, the latest first.")
     async def interactions(
@@ -140,26 +140,7 @@ class CustomerContacts:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Interaction]:
-        return await _listed(INTERACTIONS, info, self.id, (first, last, after, before))
-
-
-CONSENTS = (contacts.latest_consents, contacts.consents_page, Order("stated_at", descending=True))
-INTERACTIONS = (
-    contacts.latest_interactions,
-    contacts.interactions_page,
-    Order("occurred_at", descending=True),
-)
-
-
-async def _listed(listing: Any, info: Info, customer_id: int, given: Any) -> Connection[Any]:
-    """A customer's list: the first pages of many customers are read together, others one by one."""
-    latest, ask, order = listing
-    try:
-        wanted = part(*given)
-        if (wanted.after, wanted.before, wanted.last) == (None, None, None):
-            page: Any = await load(info, latest, (customer_id, wanted.size))
-        else:
-            page = await ask(who(info), Q(customer_id=customer_id), order, wanted)
-    except DomainError as error:
-        raise bad_request(error) from error
-    return Connection(page=page)
+        held = contacts.Interaction.filter(workspace_id=who(info).workspace_id)
+        order, page = Order("occurred_at", descending=True), part(first, last, after, before)
+        found = await nested(info, "interactions", held, "customer_id", self.id, order, page)
+        return cast(Connection[Interaction], found)

@@ -28,14 +28,18 @@ class CustomerUpsertInput:
     phone: str | None = strawberry.field(default=UNSET, description="Telephone number.")
     email: str | None = strawberry.field(default=UNSET, description="E-mail address.")
     owner_id: strawberry.ID | None = strawberry.field(default=UNSET, description="Who looks after them.")
-    registered_at: datetime | None = strawberry.field(default=UNSET, description="When they became known to us.")
+    registered_at: datetime | None = strawberry.field(
+        default=UNSET, description="When they became known to us."
+    )
     tags: list[str] | None = strawberry.field(default=UNSET, description="All their tags.")
 
 
 @strawberry.input(description="An order.")
 class OrderRecordInput:
     external_id: str = strawberry.field(description="Its id in the system it comes from.")
-    customer_external_id: str = strawberry.field(description="Who bought; an unknown one is recorded with it.")
+    customer_external_id: str = strawberry.field(
+        description="Who bought; an unknown one is recorded with it."
+    )
     ordered_at: datetime = strawberry.field(description="When it was placed.")
     amount: MoneyInput = strawberry.field(description="What was paid; not negative.")
     quantity: int = strawberry.field(default=1, description="How many pieces.")
@@ -50,7 +54,9 @@ class LeadRecordInput:
     source: LeadSource = strawberry.field(description="How it was gained.")
     acquired_at: datetime = strawberry.field(description="When it was gained.")
     consent: bool = strawberry.field(description="Whether outbound contact was agreed to.")
-    potential: LeadPotential = strawberry.field(default=LeadPotential.NORMAL, description="What it may become.")
+    potential: LeadPotential = strawberry.field(
+        default=LeadPotential.NORMAL, description="What it may become."
+    )
     industry: str | None = strawberry.field(default=None, description="The lead's industry.")
     name: str | None = strawberry.field(default=UNSET, description="Name.")
     company: str | None = strawberry.field(default=UNSET, description="Company.")
@@ -124,8 +130,9 @@ class CustomerMutations:
         input: Annotated[CustomerUpsertInput, strawberry.argument(description="The customer.")],
         expected_version: Expected = None,
     ) -> Annotated[CustomerUpsertPayload | Refusal, result("CustomerUpsertResult")]:
-        given = _given(input, "name", "company", "phone", "email")
-        given |= {k: v for k, v in _given(input, "registered_at", "tags").items() if v is not None}
+        given = _given(input, "name", "company", "phone", "email", "registered_at")
+        if input.tags is not UNSET:
+            given["tags"] = input.tags or []
         if input.owner_id is not UNSET:
             given["owner_id"] = row_id("User", input.owner_id, "input.ownerId") if input.owner_id else None
         customer, created = await customers.upsert(
@@ -161,7 +168,9 @@ class CustomerMutations:
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The order's id.")],
         status: Annotated[OrderStatus, strawberry.argument(description="Where it stands now.")],
-        at: Annotated[datetime | None, strawberry.argument(description="Since when; now, if left out.")] = None,
+        at: Annotated[
+            datetime | None, strawberry.argument(description="Since when; now, if left out.")
+        ] = None,
         expected_version: Expected = None,
     ) -> Annotated[OrderStatusSetPayload | Refusal, result("OrderStatusSetResult")]:
         order = await customers.set_order_status(who(info), row_id("Order", id), status, at, expected_version)
@@ -211,13 +220,18 @@ class CustomerMutations:
         return CustomersImportPayload(run=cast(Run, run))
 
     @mutation(
-        "Import orders from a CSV file: order_id, customer_id, ordered_at and amount, and optionally quantity, "
-        "currency, status and delivered_at. Unknown customers are recorded with their orders.",
+        "Import orders from a CSV file: order_id, customer_id, ordered_at and amount, and optionally "
+        "quantity, currency, status and delivered_at. Unknown customers are recorded with their orders.",
         allow=IMPORTERS,
     )
     async def orders_import(
-        self, info: Info, input: Annotated[ImportInput, strawberry.argument(description="The file.")]
+        self,
+        info: Info,
+        input: Annotated[ImportInput, strawberry.argument(description="The file.")],
+        create_customers: Annotated[
+            bool, strawberry.argument(description="False: an order of an unknown customer is a row error.")
+        ] = True,
     ) -> Annotated[OrdersImportPayload | Refusal, result("OrdersImportResult")]:
         file_id = row_id("File", input.file_id, "input.fileId")
-        run = await customers.import_orders(who(info), file_id, input.policy)
+        run = await customers.import_orders(who(info), file_id, input.policy, create_customers)
         return OrdersImportPayload(run=cast(Run, run))

@@ -84,7 +84,7 @@ class CustomerQueries:
         before: Before = None,
     ) -> Connection[Customer]:
         principal = who(info)
-        order = Sorted(order_by.value, descending=direction is Direction.DESC)
+        order = Sorted(str(order_by.value), descending=direction is Direction.DESC)
         condition = where_q(where, columns(principal))
         page = await customers.page(principal, condition, order, part(first, last, after, before))
         return cast(Connection[Customer], connection(page))
@@ -95,7 +95,9 @@ class CustomerQueries:
         info: Info,
         external_id: Annotated[str, strawberry.argument(description="The id in the system it comes from.")],
     ) -> Order | None:
-        found = await customers.Order.get_or_none(workspace_id=who(info).workspace_id, external_id=external_id)
+        found = await customers.Order.get_or_none(
+            workspace_id=who(info).workspace_id, external_id=external_id
+        )
         return cast(Order | None, found)
 
     @query("One lead by its external id; null when there is none here.")

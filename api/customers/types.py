@@ -37,7 +37,9 @@ class Order(Node):
         return money(self.amount_minor, self.currency)
 
     @strawberry.field(description="Who bought.")
-    async def customer(self: Any, info: Info) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
+    async def customer(
+        self: Any, info: Info
+    ) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
         return cast(Customer, await load(info, customers.by_ids, self.customer_id))
 
 
@@ -48,10 +50,14 @@ class Lead(Node):
     potential: LeadPotential = strawberry.field(description="What it may become.")
     industry: str | None = strawberry.field(description="The lead's industry.")
     consent: bool = strawberry.field(description="Whether outbound contact was agreed to.")
-    acquired_at: datetime = strawberry.field(description="When it was gained: the first touch is counted from here.")
+    acquired_at: datetime = strawberry.field(
+        description="When it was gained: the first touch is counted from here."
+    )
 
     @strawberry.field(description="Who it is.")
-    async def customer(self: Any, info: Info) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
+    async def customer(
+        self: Any, info: Info
+    ) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
         return cast(Customer, await load(info, customers.by_ids, self.customer_id))
 
 
@@ -62,7 +68,9 @@ class BehaviourEvent(Node):
     occurred_at: datetime = strawberry.field(description="When.")
 
     @strawberry.field(description="Who did it.")
-    async def customer(self: Any, info: Info) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
+    async def customer(
+        self: Any, info: Info
+    ) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
         return cast(Customer, await load(info, customers.by_ids, self.customer_id))
 
 
@@ -90,7 +98,9 @@ class RowError:
 
 @strawberry.input(description="Which orders.")
 class OrderWhere:
-    status: EnumFilter[OrderStatus] | None = strawberry.field(default=strawberry.UNSET, description="By status.")
+    status: EnumFilter[OrderStatus] | None = strawberry.field(
+        default=strawberry.UNSET, description="By status."
+    )
     ordered_at: DateTimeFilter | None = strawberry.field(default=strawberry.UNSET, description="By instant.")
 
 
@@ -147,9 +157,46 @@ class Customer(Node):
             await nested(info, "orders", own, "customer_id", self.id, Sorted("ordered_at"), page),
         )
 
+    @strawberry.field(description="Their leads, in the order in which they were recorded.")
+    async def leads(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Lead]:
+        own = customers.Lead.filter(workspace_id=who(info).workspace_id)
+        page = part(first, last, after, before)
+        return cast(
+            Connection[Lead], await nested(info, "leads", own, "customer_id", self.id, Sorted("id"), page)
+        )
+
+    @strawberry.field(description="What they did, the latest first.")
+    async def events(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[BehaviourEvent]:
+        own = customers.BehaviourEvent.filter(workspace_id=who(info).workspace_id)
+        latest = Sorted("occurred_at", descending=True)
+        page = part(first, last, after, before)
+        return cast(
+            Connection[BehaviourEvent],
+            await nested(info, "events", own, "customer_id", self.id, latest, page),
+        )
+
     @strawberry.field(description="What happened to and around them, the latest first.")
     async def timeline(
-        self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[TimelineEntry]:
         own = JournalLine.filter(workspace_id=who(info).workspace_id)
         page = part(first, last, after, before)
@@ -167,7 +214,12 @@ async def _workspaces(workspace_id: int, ids: list[int]) -> dict[int, workspaces
 class RunRowErrors:
     @strawberry.field(description="Rows of an import that were not taken, in the order of the file.")
     async def row_errors(
-        self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[RowError]:
         page = await customers.row_errors_page(who(info), self.id, part(first, last, after, before))
         return cast(Connection[RowError], connection(page))
@@ -175,12 +227,16 @@ class RunRowErrors:
 
 @strawberry.input(description="Which customers.")
 class CustomerWhere:
-    external_id: StringFilter | None = strawberry.field(default=strawberry.UNSET, description="By external id.")
+    external_id: StringFilter | None = strawberry.field(
+        default=strawberry.UNSET, description="By external id."
+    )
     name: StringFilter | None = strawberry.field(
         default=strawberry.UNSET, description="By name; not for roles that see names masked."
     )
     owner: IdFilter | None = strawberry.field(default=strawberry.UNSET, description="By member of staff.")
-    tag: StringFilter | None = strawberry.field(default=strawberry.UNSET, description="By tag: `eq` and `in` only.")
+    tag: StringFilter | None = strawberry.field(
+        default=strawberry.UNSET, description="By tag: `eq` and `in` only."
+    )
     registered_at: DateTimeFilter | None = strawberry.field(
         default=strawberry.UNSET, description="By when they became known."
     )
@@ -190,7 +246,9 @@ class CustomerWhere:
     or_: list["CustomerWhere"] | None = strawberry.field(
         default=strawberry.UNSET, name="or", description="At least one of these."
     )
-    not_: "CustomerWhere | None" = strawberry.field(default=strawberry.UNSET, name="not", description="Not this.")
+    not_: "CustomerWhere | None" = strawberry.field(
+        default=strawberry.UNSET, name="not", description="Not this."
+    )
 
 
 CUSTOMER_COLUMNS: dict[str, Any] = {

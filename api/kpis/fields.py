@@ -10,7 +10,8 @@ from tortoise.expressions import Q
 from api.connections import After, Before, Connection, First, Last, connection, part
 from api.context import Info, who
 from api.ids import row_id
-from api.kpis.types import Dashboard, Kpi, KpiTarget, Report
+from api.kpis.reports import Report
+from api.kpis.types import Dashboard, Kpi, KpiTarget
 from api.mutations import Expected, Refusal, mutation, payload, result
 from api.nodes import kinds
 from api.permissions import query

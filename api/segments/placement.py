@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import strawberry
 
-from api.connections import After, Before, Connection, First, Last, connection, part
+from api.connections import After, Before, Connection, First, Last, nested, part
 from api.context import Info, load, who
 from api.customers.types import Customer
 from api.errors import bad_request
@@ -17,6 +17,7 @@ from api.segments import reading
 from api.segments.types import Segment, StrategyCell, cell
 from domain import runs, segments, timekeeping
 from domain.errors import DomainError
+from domain.paging import Order
 from domain.segments import Decides, LifecycleStage, RfmTier, ValueLevel
 
 
@@ -124,11 +125,14 @@ class CustomerSegments:
         last: Last = None,
         before: Before = None,
     ) -> Connection[MembershipPeriod]:
+        own = segments.Membership.filter(workspace_id=who(info).workspace_id)
         try:
-            page = await segments.memberships_of(who(info), self.id, part(first, last, after, before))
+            page = part(first, last, after, before)
+            order = Order("id", descending=True)
+            found = await nested(info, "memberships", own, "customer_id", self.id, order, page)
         except DomainError as error:
             raise bad_request(error) from error
-        return cast(Connection[MembershipPeriod], connection(page))
+        return cast(Connection[MembershipPeriod], found)
 
     @strawberry.field(
         description="Why the customer is placed so: each condition, its value and its threshold."

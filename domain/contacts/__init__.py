@@ -30,8 +30,6 @@ from domain.contacts.queries import (
     decisions_by_ids,
     decisions_page,
     interactions_page,
-    latest_consents,
-    latest_interactions,
     personal_visits,
     preferences_by_customer,
 )
@@ -63,8 +61,6 @@ __all__ = [
     "decisions_by_ids",
     "decisions_page",
     "interactions_page",
-    "latest_consents",
-    "latest_interactions",
     "personal_visits",
     "plan",
     "preferences_by_customer",

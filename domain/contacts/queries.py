@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
 
 from tortoise.expressions import Q
 
@@ -17,10 +16,8 @@ from domain.contacts.models import (
     Interaction,
     Purpose,
 )
-from domain.paging import Order, Page, Slice, encode
+from domain.paging import Order, Page, Slice
 from domain.paging import page as paged
-
-M = TypeVar("M", Consent, Interaction)
 
 
 async def holding(
@@ -28,7 +25,9 @@ async def holding(
 ) -> dict[int, dict[Purpose, Consent]]:
     """The statement that holds for each customer and purpose: the latest, the later recorded of two."""
     found = await db.rows(
-        """SELECT * FROM (
+        """SELECT id, workspace_id, version, customer_id, purpose, granted, source, notice_version,
+             stated_at, created_at
+           FROM (
              SELECT *, ROW_NUMBER() OVER (
                PARTITION BY customer_id, purpose ORDER BY stated_at DESC, id DESC) AS place
              FROM consents
@@ -39,7 +38,7 @@ async def holding(
         purposes=[purpose.value for purpose in purposes],
     )
     said: dict[int, dict[Purpose, Consent]] = {}
-    for consent in _placed(Consent, found):
+    for consent in db.hydrate(Consent, found):
         said.setdefault(consent.customer_id, {})[consent.purpose] = consent
     return said
 
@@ -72,60 +71,6 @@ async def consents_page(who: Principal, where: Q, order: Order, part: Slice) -> 
 
 async def interactions_page(who: Principal, where: Q, order: Order, part: Slice) -> Page[Interaction]:
     return await paged(Interaction.filter(where, workspace_id=who.workspace_id), order, part)
-
-
-async def latest_consents(
-    workspace_id: int, keys: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], Page[Consent]]:
-    """The first page of each customer's statements, latest first, in one statement per page size.
-
-    A key is a customer and a page size.
-    """
-    return await _latest(Consent, "stated_at", workspace_id, keys)
-
-
-async def latest_interactions(
-    workspace_id: int, keys: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], Page[Interaction]]:
-    """The first page of each customer's interactions; see `latest_consents`."""
-    return await _latest(Interaction, "occurred_at", workspace_id, keys)
-
-
-async def _latest(
-    model: type[M], column: str, workspace_id: int, keys: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], Page[M]]:
-    pages: dict[tuple[int, int], Page[M]] = {}
-    for size in {size for _, size in keys}:
-        members: dict[int, list[M]] = {customer: [] for customer, other in keys if other == size}
-        found = await db.rows(
-            f"""SELECT * FROM (
-                  SELECT *, ROW_NUMBER() OVER (
-                    PARTITION BY customer_id ORDER BY {column} DESC, id DESC) AS place
-                  FROM {model._meta.db_table}
-                  WHERE workspace_id = :workspace AND customer_id IN :customers
-                ) AS placed WHERE place <= :places ORDER BY customer_id, place""",
-            workspace=workspace_id,
-            customers=list(members),
-            places=size + 1,
-        )
-        for row in _placed(model, found):
-            members[row.customer_id].append(row)
-        for customer, listed in members.items():
-            whole = model.filter(workspace_id=workspace_id, customer_id=customer)
-            items = listed[:size]
-            pages[customer, size] = Page(
-                items=items,
-                cursors=[encode([getattr(item, column), item.id]) for item in items],
-                has_next=len(listed) > size,
-                has_previous=False,
-                count=whole.count,
-            )
-    return pages
-
-
-def _placed(model: type[M], found: Sequence[dict[str, Any]]) -> list[M]:
-    """Rows of a window function as objects, without their place."""
-    return db.hydrate(model, [{n: v for n, v in row.items() if n != "place"} for row in found])
 
 
 async def decisions_page(who: Principal, where: Q, order: Order, part: Slice) -> Page[ContactDecision]:

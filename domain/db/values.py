@@ -9,7 +9,8 @@ def instant_of(raw: Any) -> datetime:
     """An instant in UTC from a column of either database."""
     if isinstance(raw, str):
         raw = datetime.fromisoformat(raw)
-    assert isinstance(raw, datetime)
+    if not isinstance(raw, datetime):
+        raise ValueError(f"{raw!r} is not an instant")
     return raw.astimezone(UTC) if raw.tzinfo else raw.replace(tzinfo=UTC)
 
 

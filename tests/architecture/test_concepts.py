@@ -33,6 +33,8 @@ FLOOR = {
     "settings",
     "timekeeping",
 }
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+SCOPES += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 Face = Callable[[str], list[str]]
 
 
@@ -75,9 +77,7 @@ def _attributes(tree: ast.AST, names: set[str]) -> list[tuple[str, str, int]]:
     found: list[tuple[str, str, int]] = []
 
     def visit(node: ast.AST, visible: set[str]) -> None:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ListComp | ast.DictComp):
-            visible = visible - _locals(node)
-        elif isinstance(node, ast.SetComp | ast.GeneratorExp):
+        if isinstance(node, SCOPES):
             visible = visible - _locals(node)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in visible:
             found.append((node.value.id, node.attr, node.lineno))
@@ -149,7 +149,10 @@ def test_every_name_on_a_face_exists(concept: str) -> None:
         ("domain/tasks/actions.py", "from domain.customers import _hidden"),
         ("domain/tasks/actions.py", "import domain.customers"),
         ("domain/tasks/actions.py", "from ..customers.rules import clean"),
-        ("domain/tasks/actions.py", "from domain import customers\nasync def f(): return customers._hidden()"),
+        (
+            "domain/tasks/actions.py",
+            "from domain import customers\nasync def f(): return customers._hidden()",
+        ),
         ("domain/tasks/actions.py", "from domain import customers as c\nx = c.rules"),
         ("domain/tasks/models.py", "from domain.customers.rules import clean"),
         ("domain/records.py", "from domain import customers"),

@@ -17,7 +17,7 @@ async def test_an_evening_message_waits_for_the_morning_and_a_call_becomes_a_cha
             input={"allowed": ["SMS", "WECHAT"], "windows": [{"from": "09:00", "to": "12:00"}]},
         )
         asked = await stage.owner.ask(
-            "query ($customer: ID!, $at: DateTime!) { contactDecision(customerId: $customer, channel: SMS, at: $at) "
+            "query ($customer: ID!, $at: DateTime!) { contactDecision(customerId: $customer, channel: SMS, at: $at, purpose: SERVICE) "
             "{ verdict channel at reasons { rule } } }",
             customer=customer,
             at=EVENING.isoformat(),

@@ -1,5 +1,6 @@
 """Imports of random files agree with a few lines of plain Python, and the example file with its sums."""
 
+import asyncio
 import csv
 import io
 import random
@@ -12,7 +13,7 @@ import pytest
 from domain import db
 from domain.runs import RunState
 from tests.conftest import House, build_house
-from tests.domain.customers.imports import cdnow, import_orders, result, row_errors
+from tests.domain.customers.imports import cdnow, import_orders, performed, queue_orders, result, row_errors
 
 HEADER = ["order_id", "customer_id", "ordered_at", "amount", "status"]
 COURSE = ["PAID", "DELIVERED", "REFUNDED"]
@@ -112,3 +113,24 @@ async def test_the_cdnow_orders_are_imported_to_the_cent(database: str) -> None:
     assert await db.value("SELECT COUNT(*) FROM customers WHERE registered_at <> first_order_at") == 0
     assert await db.value("SELECT COUNT(*) FROM orders WHERE amount_minor = 0") == 80
     assert seconds < 60, f"{seconds:.1f} s; about 5 s on SQLite and 10 s on PostgreSQL is usual"
+
+
+async def test_imports_of_the_same_customers_and_orders_at_once_all_end_well(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.customers.importing.BATCH", 20)
+    chance = random.Random(7)
+    waiting = []
+    for _ in range(4):
+        numbers = list(range(120))
+        chance.shuffle(numbers)
+        lines = [f"O-{n},C-{n % 11},2025-02-01,{n}" for n in numbers]
+        waiting.append(await queue_orders(house, "\n".join([",".join(HEADER[:4]), *lines])))
+    ended = await asyncio.gather(*(performed(run) for run in waiting))
+    assert [(run.state, run.attempt) for run in ended] == [(RunState.SUCCEEDED, 1)] * 4
+    assert sum(result(run, "created")[0] for run in ended) == 120
+    assert sum(result(run, "unchanged")[0] for run in ended) == 360
+    assert sum(result(run, "customers_created")[0] for run in ended) == 11
+    sums = await db.one("SELECT SUM(order_count) AS n, SUM(order_total_minor) AS t FROM customers")
+    assert sums is not None
+    assert tuple(int(value) for value in sums.values()) == (120, sum(range(120)) * 100)

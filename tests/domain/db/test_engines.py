@@ -259,4 +259,4 @@ async def test_thirty_tasks_cancelled_at_random_leave_nothing_half_done(marks: N
 async def test_thirty_tasks_write_side_by_side(marks: None) -> None:
     async with asyncio.timeout(60):
         await asyncio.gather(*(_plain(n) for n in range(30)))
-    assert await _stored() == {n: 2 for n in range(30)}
+    assert await _stored() == dict.fromkeys(range(30), 2)

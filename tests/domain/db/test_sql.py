@@ -248,7 +248,12 @@ async def test_a_row_that_is_there_already_is_told_from_other_failures(house: Ho
         await db.insert_many(
             "teams",
             [
-                {"workspace_id": house.id, "version": 1, "name": "Care", "created_at": timekeeping.machine_now()}
+                {
+                    "workspace_id": house.id,
+                    "version": 1,
+                    "name": "Care",
+                    "created_at": timekeeping.machine_now(),
+                }
             ],
         )
 
