@@ -13,6 +13,7 @@ from api.context import Info, load, who
 from api.ids import global_id
 from api.nodes import Node, node_type, row_type
 from api.runs import Run
+from api.scalars import Money, money
 from domain import kpis, runs, workspaces
 from domain.kpis import Comparator, KpiDimension, KpiStatus, KpiUnit
 from domain.language import Label, Language
@@ -202,6 +203,20 @@ class Dashboard:
     @strawberry.field(description="All three RFM tiers of the published segmentation.")
     def tiers(self: Any) -> list[DashboardTier]:
         return [DashboardTier(tier=tier, customers=count) for tier, count in self.census.tiers.items()]
+
+    @strawberry.field(description="How many customers are known.")
+    def customer_count(self: Any) -> int:
+        return int(self.totals.customers)
+
+    @strawberry.field(description="How many orders they placed, without refunded ones.")
+    def order_count(self: Any) -> int:
+        return int(self.totals.orders)
+
+    @strawberry.field(description="What these orders come to.")
+    async def order_total(self: Any, info: Info) -> Money:
+        workspace = await load(info, _own_workspace, who(info).workspace_id)
+        assert workspace is not None
+        return money(self.totals.amount_minor, workspace.currency)
 
     @strawberry.field(description="How many customers the published segmentation places.")
     def customers(self: Any) -> int:

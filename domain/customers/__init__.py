@@ -16,12 +16,14 @@ from domain.customers.models import (
 from domain.customers.orders import record_order, set_order_status
 from domain.customers.profile import cancel_relationship, set_excluded, upsert
 from domain.customers.queries import (
+    GrandTotals,
     by_ids,
     events_page,
     find,
     find_external,
     get,
     get_external,
+    grand_totals,
     leads_by_ids,
     leads_page,
     look_alikes,
@@ -40,6 +42,7 @@ __all__ = [
     "UNSET",
     "BehaviourEvent",
     "Customer",
+    "GrandTotals",
     "ImportPolicy",
     "Lead",
     "LeadPotential",
@@ -54,6 +57,7 @@ __all__ = [
     "find_external",
     "get",
     "get_external",
+    "grand_totals",
     "import_customers",
     "import_orders",
     "leads_by_ids",

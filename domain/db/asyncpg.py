@@ -54,7 +54,7 @@ class Client(AsyncpgDBClient):
     """The engine that `domain.db.connection` names in Tortoise's configuration."""
 
     def _in_transaction(self) -> TransactionContext:
-        return TransactionContextPooled(TransactionWrapper(self), self._pool_init_lock)
+        return _Transaction(TransactionWrapper(self), self._pool_init_lock)
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         # No session state is ever left on a connection, so the reset query at each release is waste.

@@ -56,18 +56,27 @@ def _compile(sql: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
                 return "(NULL)"
             marks = []
             for item in value:
-                values.append(item)
+                values.append(_bound(item))
                 marks.append(f"${len(values)}" if postgres else "?")
             return f"({', '.join(marks)})"
         if not postgres:
-            values.append(value)
+            values.append(_bound(value))
             return "?"
         if name not in numbered:
-            values.append(value)
+            values.append(_bound(value))
             numbered[name] = f"${len(values)}"
         return numbered[name]
 
     return _PARAMETER.sub(place, sql), values
+
+
+def _bound(value: Any) -> Any:
+    """A value as it is handed to the driver: SQLite compares instants as text, so all are in UTC."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"an instant needs a zone, got {value!r}")
+        return value.astimezone(UTC)
+    return value
 
 
 def _client() -> Any:
@@ -126,7 +135,7 @@ async def insert_many(
         else:
             marks = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * len(part))
         text = f'INSERT INTO "{table}" ({names}) VALUES {marks} {then}'
-        values = [record[column] for record in part for column in columns]
+        values = [_bound(record[column]) for record in part for column in columns]
         if returning:
             found += await _client().execute_query_dict(f"{text} RETURNING {returning}", values)
         else:

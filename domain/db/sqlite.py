@@ -67,7 +67,7 @@ class Client(SqliteClient):
     """The engine that `domain.db.connection` names in Tortoise's configuration."""
 
     def _in_transaction(self) -> TransactionContext:
-        return SqliteTransactionContext(_Writer(self), self._lock)
+        return _Transaction(_Writer(self), self._lock)
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         async with self._in_transaction() as writer:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tortoise.expressions import Q
 
-from domain import db, tasks, timekeeping, workspaces
+from domain import customers, db, tasks, timekeeping, workspaces
 from domain.access import Principal
 from domain.errors import Invalid
 from domain.kpis import census
@@ -94,6 +94,7 @@ class Dashboard:
     census: Census
     open_tasks: int
     overdue_tasks: int
+    totals: customers.GrandTotals
 
     @property
     def silent_share(self) -> Kpi:
@@ -111,6 +112,7 @@ async def dashboard(who: Principal) -> Dashboard:
         census=await census.take(workspace_id),
         open_tasks=await work.count(),
         overdue_tasks=await work.filter(due_at__lt=now, satisfied_at__isnull=True).count(),
+        totals=await customers.grand_totals(workspace_id),
     )
 
 

@@ -33,8 +33,8 @@ FLOOR = {
     "settings",
     "timekeeping",
 }
-SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-SCOPES += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+SCOPES = (*FUNCTIONS, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 Face = Callable[[str], list[str]]
 
 

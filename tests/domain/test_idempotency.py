@@ -52,7 +52,7 @@ async def test_the_same_key_and_input_give_the_first_result_again(house: House) 
 @pytest.mark.parametrize(
     "other", [{"hashed": fingerprint({"name": "B"})}, {"mutation": "teamRemove"}], ids=["input", "mutation"]
 )
-async def test_the_same_key_with_something_else_is_refused(house: House, other: dict[str, str]) -> None:
+async def test_the_same_key_with_something_else_is_refused(house: House, other: dict[str, Any]) -> None:
     first = await _effect(house.admin)
     with pytest.raises(KeyReused) as refused:
         await _effect(house.admin, **other)
@@ -136,6 +136,15 @@ async def test_pruning_forgets_old_keys_and_only_those(house: House) -> None:
 
 def test_a_fingerprint_is_of_the_values_not_of_their_order() -> None:
     assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
-    different = [{"a": 1}, {"a": "1"}, {"a": None}, {}, {"a": [1]}, {"b": 1}, {"a": True}, {"a": {"a": 1}}]
+    different: list[dict[str, Any]] = [
+        {"a": 1},
+        {"a": "1"},
+        {"a": None},
+        {},
+        {"a": [1]},
+        {"b": 1},
+        {"a": True},
+        {"a": {"a": 1}},
+    ]
     assert len({fingerprint(arguments) for arguments in different}) == len(different)
     assert len(HASH) == 64

@@ -1,8 +1,7 @@
 """Cancels a task at its k-th await, exactly, without counting on time."""
 
 import asyncio
-import types
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from enum import StrEnum
 from typing import Any
 
@@ -70,18 +69,3 @@ async def every_await(
         if not reached:
             return
     raise AssertionError(f"more than {limit} awaits")
-
-
-@types.coroutine
-def _turn() -> Generator[None]:
-    yield
-
-
-async def turns(condition: Callable[[], Awaitable[bool] | bool], limit: int = 100_000) -> None:
-    """Let the loop turn until a condition holds."""
-    for _ in range(limit):
-        outcome = condition()
-        if outcome is True or (not isinstance(outcome, bool) and await outcome):
-            return
-        await _turn()
-    raise AssertionError("the condition never held")
