@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError
 
+from domain import money as amounts
 from domain.errors import Invalid
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -71,10 +72,6 @@ SCALARS: dict[object, Any] = {
 }
 
 
-EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
-"""Digits after the point, where they are not two (ISO 4217)."""
-
-
 @strawberry.type(description="An exact amount of money.")
 class Money:
     amount: Decimal = strawberry.field(description="The amount in the currency's main unit.")
@@ -88,8 +85,7 @@ class MoneyInput:
 
 
 def money(minor: int, currency: str) -> Money:
-    exponent = EXPONENTS.get(currency, 2)
-    return Money(amount=Decimal(minor).scaleb(-exponent), currency=currency)
+    return Money(amount=amounts.amount(minor, currency), currency=currency)
 
 
 def minor_units(given: MoneyInput, field: str) -> int:
@@ -98,7 +94,7 @@ def minor_units(given: MoneyInput, field: str) -> int:
     Raises:
         Invalid: it has more digits after the point than its currency.
     """
-    exponent = EXPONENTS.get(given.currency, 2)
+    exponent = amounts.exponent(given.currency)
     scaled = given.amount.scaleb(exponent)
     if scaled != scaled.to_integral_value():
         raise Invalid(f"{given.currency} has {exponent} digits after the point", field=field)

@@ -70,7 +70,7 @@ class Bell:
             return False
         try:
             await asyncio.to_thread(self.broker.enqueue, message)
-        except (redis.RedisError, dramatiq.errors.ConnectionError, OSError) as error:
+        except (redis.RedisError, dramatiq.errors.BrokerConnectionError, OSError) as error:
             # A breaker: while Redis is away nobody waits for it again and again.
             self._broken_until = time.monotonic() + BREAK_SECONDS
             log.warning("broker_away", error=type(error).__name__)

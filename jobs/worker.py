@@ -53,9 +53,9 @@ class _Here:
 
     async def finish(self) -> None:
         """Let what runs come to its end for a moment, then have it given back to the ledger."""
-        until = self._loop.time() + GRACE_SECONDS
-        while self._running and self._loop.time() < until:
-            await asyncio.sleep(0.05)
+        running = [asyncio.wrap_future(future) for future in self._running]
+        if running:
+            await asyncio.wait(running, timeout=GRACE_SECONDS)
         for future in list(self._running):
             future.cancel()
 

@@ -9,7 +9,7 @@ import strawberry
 from api.campaigns.types import Campaign, CampaignWhere
 from api.connections import After, Before, Connection, First, Last, connection, part
 from api.context import Info, who
-from api.filters import where_q
+from api.filters import Column, where_q
 from api.ids import row_id
 from api.mutations import Expected, Refusal, mutation, payload, result
 from api.permissions import query
@@ -21,7 +21,7 @@ from domain.contacts import Channel
 from domain.errors import NotFound
 from domain.paging import Order
 
-COLUMNS = {"state": "state", "segment": ("segment_id", "Segment")}
+COLUMNS: dict[str, Column] = {"state": "state", "segment": ("segment_id", "Segment")}
 STARTERS = ADMINS | {Role.OPS_HEAD, Role.PROJECT_LEAD}
 """A planner designs a campaign and cannot send it (S0-69)."""
 CampaignId = Annotated[strawberry.ID, strawberry.argument(description="The campaign's id.")]

@@ -46,6 +46,6 @@ class TaskQueries:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Task]:
-        order = Order(order_by.value, descending=direction is Direction.DESC)
+        order = Order(str(order_by.value), descending=direction is Direction.DESC)
         page = await tasks.page(who(info), where_q(where, COLUMNS), order, part(first, last, after, before))
         return cast(Connection[Task], connection(page))

@@ -11,16 +11,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from domain import timekeeping
+from domain import money, timekeeping
 from domain.customers import rules
 from domain.customers.csv_rows import Record
 from domain.customers.models import OrderStatus
 from domain.customers.repeats import Repeats
 from domain.errors import DomainError, Duplicate, Invalid, Required
 from domain.runs import Refused
-
-EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
-"""Digits after the point, where they are not two (ISO 4217)."""
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
@@ -150,7 +147,7 @@ def moment(tz: ZoneInfo) -> Cell:
 
 def amount(currency: str) -> Cell:
     """An amount in the currency's main unit, as minor units."""
-    exponent = EXPONENTS.get(currency, 2)
+    exponent = money.exponent(currency)
 
     def parse(cell: str, column: str) -> int:
         parts = _AMOUNT.fullmatch(cell)

@@ -5,7 +5,7 @@ from datetime import datetime
 from fractions import Fraction
 from html import escape
 
-from domain import timekeeping
+from domain import money, timekeeping
 from domain.kpis import charts, heatmap, wording
 from domain.kpis.catalogue import KpiDefinition
 from domain.kpis.facts import Facts
@@ -166,8 +166,8 @@ def _tiers(facts: Facts) -> str:
 def _trend(facts: Facts) -> str:
     t, months, currency = facts.language, facts.months, escape(facts.currency)
     names = [wording.month(month.first, t) for month in months]
-    revenue = [wording.amount(month.revenue_minor, facts.currency) for month in months]
-    money = f"{wording.REVENUE(t)} ({currency})"
+    revenue = [money.amount(month.revenue_minor, facts.currency) for month in months]
+    earned = f"{wording.REVENUE(t)} ({currency})"
 
     def series(name: str, title: str, values: Iterable[float], spoken: Iterable[str]) -> charts.Series:
         said = [f"{month}: {value}" for month, value in zip(names, spoken, strict=True)]
@@ -178,12 +178,12 @@ def _trend(facts: Facts) -> str:
     orders = series(
         "orders", wording.ORDERS(t), [m.orders for m in months], [f"{m.orders:,}" for m in months]
     )
-    sums = series("revenue", money, [float(a) for a in revenue], [f"{currency} {a:,}" for a in revenue])
+    sums = series("revenue", earned, [float(a) for a in revenue], [f"{currency} {a:,}" for a in revenue])
     rows = [
         f'<tr><th scope="row">{name}</th><td>{month.orders:,}</td><td>{amount:,}</td></tr>'
         for name, month, amount in zip(names, months, revenue, strict=True)
     ]
-    head = "".join(f'<th scope="col">{label}</th>' for label in (wording.MONTH(t), wording.ORDERS(t), money))
+    head = "".join(f'<th scope="col">{label}</th>' for label in (wording.MONTH(t), wording.ORDERS(t), earned))
     half = len(rows) // 2
     tables = "".join(
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(part)}</tbody></table>"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
+from domain import money
 from domain.kpis import wording
 from domain.kpis.facts import Facts
 
@@ -94,7 +95,7 @@ def trend(facts: Facts) -> bytes:
             [
                 f"{month.first:%Y-%m}",
                 month.orders,
-                wording.amount(month.revenue_minor, facts.currency),
+                money.amount(month.revenue_minor, facts.currency),
                 facts.currency,
             ]
             for month in facts.months

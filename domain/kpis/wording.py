@@ -89,14 +89,6 @@ STAGES = segments.LIFECYCLE_LABELS
 LEVELS = segments.VALUE_LABELS
 TIER_NAMES = segments.TIER_LABELS
 
-EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
-"""Digits after the point, where they are not two (ISO 4217)."""
-
-
-def amount(minor: int, currency: str) -> Decimal:
-    """Minor units as an amount in the currency's main unit."""
-    return Decimal(minor).scaleb(-EXPONENTS.get(currency, 2))
-
 
 def percent(value: Fraction, beside: Fraction | None = None) -> str:
     """A share in percent with one decimal; with more where it would look equal to `beside` but is not."""

@@ -1,6 +1,6 @@
 """The migrations make exactly the schema that the models describe, on both databases, once."""
 
-import asyncio
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date
@@ -351,19 +351,26 @@ asyncio.run(main(sys.argv[1]))
 
 async def test_four_processes_migrate_one_database_at_once(postgres_server: Postgres) -> None:
     url = postgres_server.create_database("careline_four")
-    pipe = asyncio.subprocess.PIPE
+    pipe = subprocess.PIPE
     processes = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, url, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe
-        )
+        subprocess.Popen([sys.executable, "-c", PROGRAM, url], cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
         for _ in range(4)
     ]
-    for process in processes:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
-    ended = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
-    assert [process.returncode for process in processes] == [0] * 4, b"\n".join(error for _, error in ended)
-    assert sorted(int(output) for output, _ in ended) == [0, 0, 0, len(_steps())]
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        outputs = [process.communicate(timeout=60)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert [process.returncode for process in processes] == [0] * 4
+    assert sorted(int(output) for output in outputs) == [0, 0, 0, len(_steps())]
     async with db.open_database(url):
         assert await pending(url) == []
         assert await db.value("SELECT count(*) FROM tortoise_migrations") == len(_steps())
