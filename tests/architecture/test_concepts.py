@@ -27,6 +27,7 @@ FLOOR = {
     "idempotency",
     "journal",
     "language",
+    "money",
     "nudges",
     "paging",
     "records",

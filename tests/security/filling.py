@@ -37,17 +37,18 @@ def draft(house: House, customer_id: int, key: str, channel: Channel | None = Ch
         due_at=NOON + timedelta(days=1),
         contact_at=NOON,
         channel=channel,
-        assignee_id=house.staff[Role.TEAM_LEAD].user_id,
+        assignee_id=house.owner.user_id,
+        team_id=house.owner.team_ids[0],
     )
 
 
 async def fill(house: House) -> None:
     """Everything at once: people, orders, contacts, work, a campaign, figures, a report, runs of all ends."""
-    who, planner = house.owner, house.staff[Role.PLANNER]
+    who = house.owner
     ids = []
     for number in range(1, 4):
         customer, _ = await customers.upsert(
-            who, f"C-{number}", name=f"Name {number}", owner_id=planner.user_id, registered_at=BEFORE, tags=["a"]
+            who, f"C-{number}", name=f"Name {number}", owner_id=who.user_id, registered_at=BEFORE, tags=["a"]
         )
         ids.append(customer.id)
         await customers.record_order(
@@ -84,17 +85,15 @@ async def fill(house: House) -> None:
 
 
 async def launch(house: House) -> None:
-    """A campaign on the tier that somebody is in."""
-    placed = await segments.Placement.filter(workspace_id=house.id).first()
-    assert placed is not None
-    segment = await segments.find_by_key(house.id, placed.tier.value)
-    assert segment is not None, placed.tier
+    """A campaign on those who bought lately: everybody here."""
+    segment = await segments.find_by_key(house.id, "NEW_3M")
+    assert segment is not None
     plan = Plan(
         name="Spring",
         segment_id=segment.id,
         channel=Channel.PHONE,
         task_title="Offer",
-        owner_id=house.staff[Role.PLANNER].user_id,
+        owner_id=house.owner.user_id,
         goal_kpi="VISIT_COVERAGE",
         baseline=Decimal("0.5"),
         target=Decimal("0.7"),

@@ -19,6 +19,7 @@ from graphql import (
     GraphQLUnionType,
     get_named_type,
     is_leaf_type,
+    is_required_argument,
 )
 
 from api.schema import schema
@@ -97,7 +98,7 @@ def selection(kind: Any, depth: int = 3, path: tuple[str, ...] = ()) -> str:
     parts = ["__typename"]
     for name, field in named.fields.items():
         inner: Any = get_named_type(field.type)
-        if any(argument.is_required() for argument in field.args.values()) if False else _needs(field):
+        if any(is_required_argument(argument) for argument in field.args.values()):
             continue
         if is_leaf_type(inner):
             parts.append(name)
@@ -105,15 +106,6 @@ def selection(kind: Any, depth: int = 3, path: tuple[str, ...] = ()) -> str:
             size = "(first: 2)" if "first" in field.args else ""
             parts.append(f"{name}{size} {selection(inner, depth - 1, (*path, named.name))}")
     return "{ " + " ".join(parts) + " }"
-
-
-def _needs(field: GraphQLField) -> bool:
-    return any(
-        isinstance(argument.type, GraphQLNonNull) and not argument.default_value_is_set()
-        if hasattr(argument, "default_value_is_set")
-        else isinstance(argument.type, GraphQLNonNull)
-        for argument in field.args.values()
-    )
 
 
 def document(operation: str, name: str, given: dict[str, Any], depth: int = 2) -> str:

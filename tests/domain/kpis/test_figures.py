@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import pytest
 
+from domain import money
 from domain.kpis import tables, trend, wording
 from domain.kpis.charts import nice_ticks
 from domain.language import Language
@@ -83,7 +84,7 @@ def test_numbers_are_written_as_each_language_writes_them() -> None:
     assert [wording.axis(4e6, Language.ZH_CN)(n) for n in (0, 5e5, 4e6)] == ["0", "50万", "400万"]
     assert wording.month(date(2025, 3, 1), Language.EN) == "Mar 2025"
     assert wording.month(date(2025, 3, 1), Language.ZH_CN) == "2025年3月"
-    assert (wording.amount(123_450, "CNY"), wording.amount(1200, "JPY")) == (
+    assert (money.amount(123_450, "CNY"), money.amount(1200, "JPY")) == (
         Decimal("1234.50"),
         Decimal(1200),
     )

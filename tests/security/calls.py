@@ -1,0 +1,161 @@
+"""A valid call of each root field, and the type of object that each id argument stands for."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.conftest import NOON
+
+LATER = (NOON + timedelta(days=2)).isoformat()
+EARLIER = (NOON - timedelta(days=2)).isoformat()
+
+ID_OF = {
+    "userId": "User",
+    "ownerId": "User",
+    "staffId": "User",
+    "assigneeId": "User",
+    "teamId": "Team",
+    "segmentId": "Segment",
+    "customerId": "Customer",
+    "fileId": "File",
+    "owner": "User",
+    "assignee": "User",
+    "team": "Team",
+    "customer": "Customer",
+    "campaign": "Campaign",
+    "segment": "Segment",
+}
+"""The type of an id by the name of its argument; in a filter, by the name of what is filtered."""
+
+ID_OF_FIELD = {
+    "run": "Run",
+    "customer": "Customer",
+    "segment": "Segment",
+    "task": "Task",
+    "campaign": "Campaign",
+    "report": "Report",
+    "apiKeyRevoke": "ApiKey",
+    "runCancel": "Run",
+    "runRetry": "Run",
+    "orderStatusSet": "Order",
+    "taskAssign": "Task",
+    "taskStart": "Task",
+    "taskSnooze": "Task",
+    "taskComplete": "Task",
+    "taskCancel": "Task",
+    "campaignActivate": "Campaign",
+    "campaignPause": "Campaign",
+    "campaignClose": "Campaign",
+    "runChanged": "Run",
+}
+"""The type of the argument `id` of a root field."""
+
+ANY_ID = {("node", "id"), ("nodes", "ids")}
+"""Arguments that take the id of any object."""
+
+
+class Unknown(LookupError):
+    """The schema has an argument or a field that this page does not know yet: add it here."""
+
+
+def type_of_id(field: str, path: tuple[str, ...]) -> str:
+    """The type of object that an id argument of a field stands for."""
+    names = [name for name in path if name not in ("eq", "in", "and", "or", "not")]
+    known = ID_OF_FIELD.get(field) if names == ["id"] else ID_OF.get(names[-1])
+    if known is None:
+        raise Unknown(f"which type has the id {field}({'.'.join(path)})?")
+    return known
+
+
+def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
+    """Arguments with which a root field does something, on the objects with these ids."""
+    money = {"amount": "12.50", "currency": "CNY"}
+    known: dict[str, dict[str, Any]] = {
+        "contactDecision": {
+            "customerId": ids["Customer"],
+            "channel": "PHONE",
+            "at": LATER,
+            "purpose": "SERVICE",
+        },
+        "customer": {"externalId": "C-1"},
+        "order": {"externalId": "O-1"},
+        "lead": {"externalId": "L-1"},
+        "segment": {"key": "NEW_3M"},
+        "segmentTransitions": {"since": EARLIER, "until": LATER},
+        "kpi": {"code": "VISIT_COVERAGE"},
+        "node": {"id": ids["Task"]},
+        "nodes": {"ids": [ids["Task"], ids["Customer"]]},
+        "run": {"id": ids["Run"]},
+        "task": {"id": ids["Task"]},
+        "campaign": {"id": ids["Campaign"]},
+        "report": {"id": ids["Report"]},
+        "apiKeyCreate": {"input": {"name": "second", "role": "PLANNER"}},
+        "apiKeyRevoke": {"id": ids["ApiKey"]},
+        "workspaceClockAdvance": {"to": LATER},
+        "runCancel": {"id": ids["Run"]},
+        "runRetry": {"id": ids["Run"]},
+        "customerUpsert": {"input": {"externalId": "C-1", "name": "Other"}},
+        "orderRecord": {
+            "input": {"externalId": "O-7", "customerExternalId": "C-1", "orderedAt": EARLIER, "amount": money}
+        },
+        "orderStatusSet": {"id": ids["Order"], "status": "REFUNDED"},
+        "leadRecord": {
+            "input": {
+                "externalId": "L-7",
+                "customerExternalId": "C-1",
+                "source": "WEBSITE",
+                "acquiredAt": EARLIER,
+                "consent": True,
+            }
+        },
+        "eventRecord": {
+            "input": {
+                "externalId": "E-7",
+                "customerExternalId": "C-1",
+                "name": "login",
+                "occurredAt": EARLIER,
+            }
+        },
+        "customersImport": {"input": {"fileId": ids["File"]}},
+        "ordersImport": {"input": {"fileId": ids["File"]}},
+        "contactPreferenceSet": {"customerId": ids["Customer"], "input": {"refused": ["SMS"]}},
+        "consentRecord": {
+            "customerId": ids["Customer"],
+            "input": {"purpose": "SERVICE", "granted": True, "source": "web", "statedAt": EARLIER},
+        },
+        "interactionRecord": {
+            "customerId": ids["Customer"],
+            "input": {
+                "channel": "PHONE",
+                "direction": "INBOUND",
+                "result": "REACHED",
+                "occurredAt": EARLIER,
+            },
+        },
+        "segmentationThresholdsSet": {"input": {"newDays": 80}},
+        "taskCreate": {"input": {"customerId": ids["Customer"], "title": "Call"}},
+        "taskAssign": {"id": ids["Task"]},
+        "taskStart": {"id": ids["Task"]},
+        "taskSnooze": {"id": ids["Task"], "until": LATER},
+        "taskComplete": {
+            "id": ids["Task"],
+            "input": {"result": "REACHED", "smoothnessOfUse": 5, "needSatisfaction": 4},
+        },
+        "taskCancel": {"id": ids["Task"], "reason": "mistake"},
+        "campaignCreate": {
+            "input": {
+                "name": "Summer",
+                "segmentId": ids["Segment"],
+                "channel": "PHONE",
+                "taskTitle": "Offer",
+            }
+        },
+        "campaignActivate": {"id": ids["Campaign"]},
+        "campaignPause": {"id": ids["Campaign"]},
+        "campaignClose": {"id": ids["Campaign"]},
+        "kpiTargetSet": {
+            "code": "VISIT_COVERAGE",
+            "input": {"target": "0.8", "comparator": "AT_LEAST"},
+        },
+        "reportBuild": {"input": {"title": "Month"}},
+    }
+    return known.get(field, {})
