@@ -99,8 +99,8 @@ def where_q(where: Any, columns: Mapping[str, Column], depth: int = 0) -> Q:
             joined = Q(*parts, join_type="AND" if field.name == "and_" else "OR") if parts else Q()
             condition &= joined
         elif field.name == "not_":
-            # A Q around it: Tortoise's ~ forgets that what it negates was negated already.
-            condition &= ~Q(where_q(given, columns, depth + 1))
+            # Something true beside it: the negation of NOT IN alone would come out as NOT IN again.
+            condition &= ~Q(where_q(given, columns, depth + 1), Q(id__isnull=False))
         else:
             column = columns[field.name]
             condition &= column(given) if callable(column) else _condition(column, given, field.name)

@@ -8,7 +8,7 @@ from api import nodes
 from api.ids import global_id
 from domain import campaigns, contacts, customers, files, kpis, runs, segments, tasks, workspaces
 from domain.access import Role
-from domain.campaigns import Plan
+from domain.campaigns import Campaign, Plan
 from domain.contacts import Channel, ContactResult, Direction, Purpose
 from domain.customers import LeadSource, OrderStatus
 from domain.files import File
@@ -112,9 +112,10 @@ async def an_id_of_each_type(house: House) -> dict[str, str]:
         row = await query.order_by("id").first()
         assert row is not None, f"fill() makes no {name}"
         found[name] = global_id(name, row.id)
+    reached = await Campaign.get(workspace_id=house.id)
     file = await File.filter(workspace_id=house.id, purpose="upload").first()
     assert file is not None
-    return found | {"File": global_id("File", file.id)}
+    return found | {"Segment": global_id("Segment", reached.segment_id), "File": global_id("File", file.id)}
 
 
 def ids_of_nothing() -> dict[str, str]:

@@ -62,7 +62,7 @@ class Caller:
         while True:
             try:
                 answer = send()
-                assert answer.status_code == 200, answer.text
+                assert answer.is_success, answer.text
                 return answer.json()
             except httpx2.TransportError:
                 self.unheard += 1
