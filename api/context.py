@@ -1,12 +1,15 @@
 """What one operation knows: who asks, and what it has read so far."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import strawberry
 
 from api.errors import Code, coded
 from api.loaders import Fetch, Loaders
+from domain import timekeeping
 from domain.access import Principal
 
 K = TypeVar("K")
@@ -43,3 +46,14 @@ def who(info: Info) -> Principal:
 async def load(info: Info, fetch: Fetch[Any, V], key: Any) -> V | None:
     """One of a relation's rows, read together with its siblings; none for no key."""
     return None if key is None else await info.context.loaders.load(fetch, key)
+
+
+async def _now(workspace_id: int, keys: list[int]) -> Mapping[int, datetime]:
+    return dict.fromkeys(keys, await timekeeping.now(workspace_id))
+
+
+async def business_now(info: Info) -> datetime:
+    """Business time, read once for all of an operation."""
+    found = await load(info, _now, 0)
+    assert found is not None
+    return found

@@ -54,16 +54,15 @@ async def lines(
     if place > head:
         raise coded(Code.BAD_REQUEST, "after: this place has not been reached")
     stir = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    checked = loop.time()
+    checked = asyncio.get_running_loop().time()
     with nudges.NEWS.listening(stir.set):
         while True:
             stir.clear()
+            checked = await _recheck(info, checked)
             batch = await feeds.lines_after(principal.workspace_id, place)
-            if batch and loop.time() - checked > RECHECK_SECONDS:
-                checked = loop.time()
-                await _recheck(info)
             for line in batch:
+                # Again, since a slow reader may be long over one batch.
+                checked = await _recheck(info, checked)
                 assert line.position is not None
                 place = line.position
                 if line.subject in subjects:
@@ -76,11 +75,16 @@ async def lines(
                     pass
 
 
-async def _recheck(info: Info) -> None:
-    """Read the caller's credential again: what ended must not go on being pushed."""
-    if info.context.authorization is None:
-        return
+async def _recheck(info: Info, checked: float) -> float:
+    """Read the caller's credential again after a while; what ended must not go on being pushed.
+
+    Returns when it was last read, on the event loop's clock.
+    """
+    now = asyncio.get_running_loop().time()
+    if info.context.authorization is None or now - checked < RECHECK_SECONDS:
+        return checked
     try:
         info.context.principal = await workspaces.authenticate(info.context.authorization)
     except workspaces.BadCredential:
         raise coded(Code.FORBIDDEN, "this credential has ended") from None
+    return now

@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
+from tortoise.exceptions import ValidationError
 
 from api.context import Info, who
 from api.errors import Code, bad_request, coded
@@ -70,7 +71,7 @@ def personal(column: str, description: str) -> Any:
 
 
 def subscription(description: str, allow: Collection[Role] = EVERYONE) -> Callable[[Callable[..., Any]], Any]:
-    """A root field of Subscription; who may subscribe is checked before the first event."""
+    """A root field of Subscription; who may subscribe is checked before each event."""
     allowed = frozenset(allow)
 
     def declare(resolver: Callable[..., Any]) -> Any:
@@ -79,9 +80,12 @@ def subscription(description: str, allow: Collection[Role] = EVERYONE) -> Callab
             _check(info, allowed)
             try:
                 async for event in resolver(self, info, **kwargs):
+                    _check(info, allowed)  # the caller's role may have changed since
                     yield event
             except DomainError as error:
                 raise bad_request(error) from error
+            except ValidationError:  # Tortoise looks for no text that is longer than its column
+                raise coded(Code.BAD_REQUEST, "where: a text is longer than any that is stored") from None
 
         return strawberry.subscription(resolver=checked, description=f"{description}\n\n{_named(allowed)}")
 

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 import strawberry
 from graphql import GraphQLError
@@ -11,7 +11,10 @@ from graphql import GraphQLError
 from domain import money as amounts
 from domain.errors import Invalid
 
+D = TypeVar("D", bound=date)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_YEARS = range(1900, 2200)
+"""Outside these a time is a slip of the pen; inside, no zone and no deadline leaves the calendar."""
 _DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,6})?", re.ASCII)
 
 
@@ -21,9 +24,10 @@ def _instant(raw: Any) -> datetime:
             f"a DateTime is RFC 3339 with an offset, such as 2025-03-03T10:15:00+08:00, got {raw!r}"
         )
     try:
-        return datetime.fromisoformat(raw).astimezone(UTC)
+        moment = datetime.fromisoformat(raw).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise GraphQLError(f"{raw!r} is not a date and time: {error}") from None
+    return _meant(moment, raw)
 
 
 def _shown(moment: datetime) -> str:
@@ -34,9 +38,16 @@ def _day(raw: Any) -> date:
     try:
         if not isinstance(raw, str) or len(raw) != 10:
             raise ValueError
-        return date.fromisoformat(raw)
+        day = date.fromisoformat(raw)
     except ValueError:
         raise GraphQLError(f"a Date is YYYY-MM-DD, got {raw!r}") from None
+    return _meant(day, raw)
+
+
+def _meant(day: D, raw: Any) -> D:
+    if day.year not in _YEARS:
+        raise GraphQLError(f"{raw!r} is not between the years {_YEARS.start} and {_YEARS.stop}")
+    return day
 
 
 def _decimal(raw: Any) -> Decimal:

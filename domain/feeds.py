@@ -66,6 +66,19 @@ async def unreacted(limit: int = 100) -> list[int]:
     return [row["workspace_id"] for row in found]
 
 
+async def lags(workspace_id: int) -> bool:
+    """Whether lines of a workspace still want a place or a reaction, be it that another worker is at them."""
+    found = await db.value(
+        """SELECT 1 AS lags WHERE EXISTS (
+             SELECT 1 FROM journal WHERE workspace_id = :workspace AND position IS NULL
+           ) OR EXISTS (
+             SELECT 1 FROM feeds WHERE workspace_id = :workspace AND reacted < head
+               AND (retry_at IS NULL OR retry_at <= {now}))""",
+        workspace=workspace_id,
+    )
+    return found is not None
+
+
 async def react(workspace_id: int, reactions: Mapping[str, Reaction]) -> int:
     """Do what the next lines call for, once: their effects and the step forward are one transaction.
 

@@ -2,13 +2,15 @@
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from tortoise import Model
 from tortoise.connection import get_connections
+from tortoise.exceptions import ValidationError
 from tortoise.expressions import Q, RawSQL
 from tortoise.fields.base import Field
 from tortoise.queryset import QuerySet
@@ -110,6 +112,15 @@ def _past(order: Order, part: Slice, side_of: str, model: type[Model]) -> Q:
     return Q(**{f"{order.field}__{side}": key}) | Q(**{order.field: key, f"id__{side}": row_id})
 
 
+@contextmanager
+def _askable() -> Iterator[None]:
+    """Tortoise refuses to look for a text that is longer than its column; so do we, in our own words."""
+    try:
+        yield
+    except ValidationError:
+        raise Invalid("a text to look for is longer than any that is stored", field="where") from None
+
+
 async def page(query: QuerySet[M], order: Order, part: Slice) -> Page[M]:
     """One page of a query, in one statement whatever the page size.
 
@@ -124,7 +135,8 @@ async def page(query: QuerySet[M], order: Order, part: Slice) -> Page[M]:
         query = query.filter(_past(order, part, "before", query.model))
     sign = "-" if order.descending != backwards else ""
     keys = [f"{sign}id"] if order.field == "id" else [f"{sign}{order.field}", f"{sign}id"]
-    found = await query.order_by(*keys).limit(part.size + 1)
+    with _askable():
+        found = await query.order_by(*keys).limit(part.size + 1)
     more = len(found) > part.size
     items = found[: part.size]
     if backwards:
@@ -153,7 +165,8 @@ async def first_of_each(
         place=RawSQL(f'row_number() OVER (PARTITION BY "{parent}" ORDER BY {keys})'),
         whole=RawSQL(f'count(*) OVER (PARTITION BY "{parent}")'),
     )
-    numbered._make_query()
+    with _askable():
+        numbered._make_query()
     text, values = numbered.query.get_parameterized_sql()
     client = get_connections().get(next(iter(get_connections().db_config)))
     found = await client.execute_query_dict(

@@ -42,8 +42,11 @@ async def settle(work: Work) -> None:
         for kind in DUE:
             stirred += await drain(kind, workspace_id)
         stirred += await _finish_runs(work)
-        if not stirred:
+        if stirred:
+            continue
+        if not await feeds.lags(workspace_id):
             return
+        await asyncio.sleep(POLL_SECONDS)  # another worker has these lines in hand
 
 
 async def _finish_runs(work: Work) -> int:

@@ -108,7 +108,7 @@ class CampaignMutations:
             channel=input.channel,
             task_title=input.task_title,
             script=input.script,
-            owner_id=row_id("User", input.owner_id, "input.ownerId") if input.owner_id else None,
+            owner_id=row_id("User", input.owner_id, "input.ownerId") if input.owner_id is not None else None,
             goal_kpi=input.goal_kpi,
             baseline=input.baseline,
             target=input.target,

@@ -134,7 +134,8 @@ class CustomerMutations:
         if input.tags is not UNSET:
             given["tags"] = input.tags or []
         if input.owner_id is not UNSET:
-            given["owner_id"] = row_id("User", input.owner_id, "input.ownerId") if input.owner_id else None
+            owner = input.owner_id
+            given["owner_id"] = None if owner is None else row_id("User", owner, "input.ownerId")
         customer, created = await customers.upsert(
             who(info), input.external_id, expected_version=expected_version, **given
         )

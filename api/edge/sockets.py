@@ -84,6 +84,7 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
     """graphql-transport-ws with authentication before the ack and a fresh context for each operation."""
 
     principal: object
+    authorization: str | None
 
     async def handle_message(self, message: Message) -> None:
         if fault := _fault(message):
@@ -96,8 +97,9 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
         if not self.connection_init_received:
             if self.connection_init_timeout_task:
                 self.connection_init_timeout_task.cancel()
+            self.authorization = _authorization(parameters)
             try:
-                principal = await self._door.authenticate(_authorization(parameters))
+                principal = await self._door.authenticate(self.authorization)
             except Exception as error:
                 code = (presentable(error).extensions or {})["code"]
                 await self.websocket.close(*_CLOSE_OF_CODE.get(code, (4500, "Internal error")))
@@ -115,8 +117,25 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
         if most is not None and running >= most and message["id"] not in self.operations:
             refused = limited("The operations of one connection", "subscriptions", most, running + 1)
             await self.send_message({"id": message["id"], "type": "error", "payload": [refused.formatted]})
-        else:
+        elif await self._still_welcome():
             await super().handle_subscribe(message)
+
+    async def _still_welcome(self) -> bool:
+        """Whether the credential of the socket still holds; closes the socket if it has ended."""
+        if not self.connection_acknowledged:
+            return True  # refused by the protocol
+        try:
+            principal = await self._door.authenticate(self.authorization)
+        except Exception as error:
+            code = (presentable(error).extensions or {})["code"]
+            await self.websocket.close(*_CLOSE_OF_CODE.get(code, (4500, "Internal error")))
+            return False
+        if principal is None:
+            await self.websocket.close(*_CLOSE_OF_CODE["FORBIDDEN"])
+            return False
+        self.principal = principal
+        self._connection.state.principal = principal
+        return True
 
     async def run_operation(self, operation: Operation[object, None]) -> None:
         """Run one operation to its end: results and `complete`, or one `error`. The socket lives on."""

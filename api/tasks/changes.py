@@ -113,8 +113,8 @@ class TaskMutations:
             purpose=input.purpose,
             priority=input.priority,
             script=input.script,
-            assignee_id=row_id("User", input.assignee_id, "input.assigneeId") if input.assignee_id else None,
-            team_id=row_id("Team", input.team_id, "input.teamId") if input.team_id else None,
+            assignee_id=row_id("User", input.assignee_id, "input.assigneeId") if input.assignee_id is not None else None,
+            team_id=row_id("Team", input.team_id, "input.teamId") if input.team_id is not None else None,
         )
         task, created = await tasks.create(principal, draft)
         return TaskCreatePayload(task=cast(Task, task), created=created)
@@ -132,8 +132,8 @@ class TaskMutations:
         ] = None,
         expected_version: Expected = None,
     ) -> Annotated[TaskAssignPayload | Refusal, result("TaskAssignResult")]:
-        assignee = row_id("User", assignee_id, "assigneeId") if assignee_id else None
-        team = row_id("Team", team_id, "teamId") if team_id else None
+        assignee = row_id("User", assignee_id, "assigneeId") if assignee_id is not None else None
+        team = row_id("Team", team_id, "teamId") if team_id is not None else None
         task = await tasks.assign(who(info), row_id("Task", id), assignee, team, expected_version)
         return TaskAssignPayload(task=cast(Task, task))
 

@@ -8,7 +8,7 @@ import strawberry
 import api.tasks.enums  # noqa: F401
 from api.connections import After, Before, Connection, First, Last, nested, part
 from api.contacts.types import ContactDecision
-from api.context import Info, load, who
+from api.context import Info, business_now, load, who
 from api.customers.types import Customer
 from api.filters import DateTimeFilter, EnumFilter, IdFilter, StringFilter, where_q
 from api.nodes import Node, extends, node_type, row_type
@@ -97,12 +97,12 @@ class Task(Node):
         return cast(Team | None, await load(info, workspaces.Team.by_ids, self.team_id))
 
     @strawberry.field(description="Whether the deadline has passed and the task is not satisfied.")
-    async def overdue(self: Any) -> bool:
-        return tasks.overdue(self, await timekeeping.now(self.workspace_id))
+    async def overdue(self: Any, info: Info) -> bool:
+        return tasks.overdue(self, await business_now(info))
 
     @strawberry.field(description="How it stands against its deadline.")
     async def sla(self: Any, info: Info) -> Sla:
-        now = await timekeeping.now(self.workspace_id)
+        now = await business_now(info)
         workspace = await load(info, _workspaces, self.workspace_id)
         assert workspace is not None
         return Sla(

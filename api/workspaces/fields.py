@@ -114,7 +114,7 @@ class WorkspaceMutations:
             who(info),
             name=input.name,
             role=input.role,
-            user_id=row_id("User", input.user_id, "input.userId") if input.user_id else None,
+            user_id=row_id("User", input.user_id, "input.userId") if input.user_id is not None else None,
             scopes=input.scopes,
             topics=input.topics,
             expires_at=input.expires_at,

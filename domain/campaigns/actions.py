@@ -14,6 +14,9 @@ from domain.journal import Entry
 from domain.runs import Run
 
 LONGEST_HOURS = 24 * 90
+LONGEST = {"name": 120, "task_title": 200, "script": 10_000, "goal_kpi": 64}
+FIELDS = {"name": "name", "task_title": "taskTitle", "script": "script", "goal_kpi": "goalKpi"}
+"""A plan's texts: how many characters each may have, and its name in the API."""
 
 
 class CampaignClosed(DomainError):
@@ -47,10 +50,17 @@ class Plan:
 
 async def create(who: Principal, plan: Plan) -> Campaign:
     """A campaign in DRAFT: nothing happens until it is activated."""
-    if not plan.name.strip() or not plan.task_title.strip():
-        raise Invalid("a campaign needs a name, and a title for its tasks", field="input.name")
+    for name, longest in LONGEST.items():
+        if len(getattr(plan, name) or "") > longest:
+            raise Invalid(f"at most {longest} characters", field=f"input.{FIELDS[name]}")
+    for name in ("name", "task_title"):
+        if not getattr(plan, name).strip():
+            raise Invalid("a campaign needs a name, and a title for its tasks", field=f"input.{FIELDS[name]}")
     if not 1 <= plan.due_within_hours <= LONGEST_HOURS:
         raise Invalid(f"between 1 and {LONGEST_HOURS} hours", field="input.dueWithinHours")
+    for name, share in (("baseline", plan.baseline), ("target", plan.target)):
+        if share is not None and not 0 <= share <= 1:
+            raise Invalid(f"{name} is a share from 0 to 1", field=f"input.{name}")
     if await segments.Segment.find(who.workspace_id, plan.segment_id) is None:
         raise NotFound("no such segment", field="input.segmentId")
     if plan.owner_id is not None and await workspaces.find_staff(who.workspace_id, plan.owner_id) is None:

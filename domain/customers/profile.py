@@ -90,7 +90,7 @@ async def upsert(
 
 async def _check_owner(workspace_id: int, owner_id: int) -> None:
     if await workspaces.find_staff(workspace_id, owner_id) is None:
-        raise Invalid("no such member of staff", field="ownerId")
+        raise NotFound("no such member of staff", field="ownerId")
 
 
 async def set_excluded(

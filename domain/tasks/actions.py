@@ -55,8 +55,8 @@ async def assign(
         task = await _mine(who, task_id, expected_version)
         if assignee_id is not None and await workspaces.find_staff(who.workspace_id, assignee_id) is None:
             raise NotFound("no such member of staff", field="assigneeId")
-        if team_id is not None:
-            await workspaces.Team.load(who.workspace_id, team_id)
+        if team_id is not None and await workspaces.Team.find(who.workspace_id, team_id) is None:
+            raise NotFound("no such team", field="teamId")
         now = await timekeeping.now(who.workspace_id)
         await task.must_change(assignee_id=assignee_id, team_id=team_id, updated_at=now)
         await _changed(who, task, "assigned")

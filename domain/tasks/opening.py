@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import contacts, db, journal, timekeeping, workspaces
+from domain import contacts, customers, db, journal, timekeeping, workspaces
 from domain.access import Principal
 from domain.contacts import Channel, ContactDecision, Purpose, Verdict
+from domain.errors import Invalid, NotFound, Required
 from domain.journal import Entry
 from domain.language import Label
 from domain.tasks.care import Care, CarePolicy, policy, rung_at
@@ -19,6 +20,9 @@ TITLES = {
     TaskKind.POST_DELIVERY_CALLBACK: Label("Post-delivery call-back", "交付后回访"),
     TaskKind.VISIT: Label("Return visit", "客户回访"),
 }
+
+LONGEST = {"title": 200, "script": 10_000, "dedupe_key": 128}
+"""Characters of each text of a task."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,10 @@ async def create(who: Principal, draft: Draft) -> tuple[Task, bool]:
     """Open one task; the open task of the same reason where there is one, and whether it is new.
 
     Raises:
+        NotFound: its customer, assignee or team is not of this workspace.
         ChannelRefused: the customer can be reached by no channel for this; nothing is opened.
     """
+    await _check(who, draft)
     async with db.transaction():
         opened = await open_many(who, [draft])
         if draft.dedupe_key in opened.refused and not draft.always:
@@ -157,6 +163,21 @@ async def create(who: Principal, draft: Draft) -> tuple[Task, bool]:
             workspace_id=who.workspace_id, dedupe_key=draft.dedupe_key, state__in=list(OPEN_STATES)
         )
     return task, draft.dedupe_key in opened.task_ids
+
+
+async def _check(who: Principal, draft: Draft) -> None:
+    if not draft.title.strip():
+        raise Required("a task needs a title", field="input.title")
+    for name, field in (("title", "title"), ("script", "script"), ("dedupe_key", "dedupeKey")):
+        if len(getattr(draft, name)) > LONGEST[name]:
+            raise Invalid(f"{field} has at most {LONGEST[name]} characters", field=f"input.{field}")
+    workspace_id = who.workspace_id
+    if await customers.find(who, draft.customer_id) is None:
+        raise NotFound("no such customer", field="input.customerId")
+    if draft.assignee_id is not None and await workspaces.find_staff(workspace_id, draft.assignee_id) is None:
+        raise NotFound("no such member of staff", field="input.assigneeId")
+    if draft.team_id is not None and await workspaces.Team.find(workspace_id, draft.team_id) is None:
+        raise NotFound("no such team", field="input.teamId")
 
 
 async def _title(workspace_id: int, kind: TaskKind) -> str:

@@ -16,8 +16,10 @@ def visible(who: Principal) -> QuerySet[Task]:
     """The tasks a principal may see: an executor their own, their teams' and nobody's; others all."""
     query = Task.filter(workspace_id=who.workspace_id)
     if who.own_work_only:
-        mine = Q(assignee_id=who.user_id) | Q(assignee_id__isnull=True, team_id__isnull=True)
-        query = query.filter(mine | Q(team_id__in=list(who.team_ids) or [0]))
+        mine = Q(assignee_id__isnull=True, team_id__isnull=True) | Q(team_id__in=list(who.team_ids) or [0])
+        if who.user_id is not None:  # a program has no work of its own, and "is null" is not it
+            mine |= Q(assignee_id=who.user_id)
+        query = query.filter(mine)
     return query
 
 

@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 
 from domain import db, journal, timekeeping
 from domain.access import ADMINS, Principal, Role, system
-from domain.errors import DomainError, Duplicate, ErrorCode, Forbidden, Invalid
+from domain.errors import DomainError, Duplicate, ErrorCode, Forbidden, Invalid, NotFound
 from domain.journal import Entry, Feed
 from domain.language import Language
 from domain.workspaces import keys as credentials
@@ -16,6 +16,7 @@ from domain.workspaces.models import ApiKey, SettingVersion, Team, TeamMember, U
 from domain.workspaces.queries import setting
 
 NIGHTLY_AT = time(2, 0)
+LONGEST_NAME = 120
 
 
 class NotSandbox(DomainError):
@@ -87,23 +88,29 @@ async def create_key(
 ) -> credentials.NewKey:
     """A new API key; its secret is in the answer and nowhere else.
 
-    Nobody hands out more than they have: only an owner makes an owner's key.
+    Nobody hands out more than they have: only an owner makes an owner's key, and a key with scopes or
+    topics makes none with others.
     """
     if role is Role.OWNER and who.role is not Role.OWNER:
-        raise Forbidden("only an owner may create a key with the role OWNER", field="role")
+        raise Forbidden("only an owner may create a key with the role OWNER", field="input.role")
     if user_id is not None:
-        user = await User.load(who.workspace_id, user_id)
+        user = await User.find(who.workspace_id, user_id)
+        if user is None:
+            raise NotFound("no such member of staff", field="input.userId")
         if user.role is Role.OWNER and who.role is not Role.OWNER:
-            raise Forbidden("only an owner may create a key for an owner", field="userId")
+            raise Forbidden("only an owner may create a key for an owner", field="input.userId")
+    for name, own, given in (("scopes", who.scopes, scopes), ("topics", who.topics, topics)):
+        if own and not (given and own.issuperset(given)):
+            raise Forbidden(f"this key cannot give {name} that it has not", field=f"input.{name}")
     if expires_at is not None and expires_at <= timekeeping.machine_now():
-        raise Invalid("the key would have expired already", field="expiresAt")
-    if not name.strip():
-        raise Invalid("a key needs a name", field="name")
+        raise Invalid("the key would have expired already", field="input.expiresAt")
+    if not 1 <= len(name.strip()) <= LONGEST_NAME:
+        raise Invalid(f"a key's name has 1 to {LONGEST_NAME} characters", field="input.name")
     key_id, whole, hashed = credentials.make_secret()
     async with db.transaction():
         key = await ApiKey.create(
             workspace_id=who.workspace_id,
-            name=name,
+            name=name.strip(),
             key_id=key_id,
             secret_hash=hashed,
             role=role,

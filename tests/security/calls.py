@@ -92,7 +92,7 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "apiKeyRevoke": {"id": ids["ApiKey"]},
         "workspaceClockAdvance": {"to": LATER},
         "runCancel": {"id": ids["Run"]},
-        "runRetry": {"id": ids["Run"]},
+        "runRetry": {"id": ids.get("FailedRun", ids["Run"])},
         "customerUpsert": {"input": {"externalId": "C-1", "name": "Other"}},
         "orderRecord": {
             "input": {"externalId": "O-7", "customerExternalId": "C-1", "orderedAt": EARLIER, "amount": money}

@@ -13,7 +13,7 @@ from domain.contacts import Channel, ContactResult, Direction, Purpose
 from domain.customers import LeadSource, OrderStatus
 from domain.files import File
 from domain.kpis import Comparator
-from domain.runs import Run
+from domain.runs import Run, RunState
 from domain.tasks import Draft, Outcome, TaskKind, TaskResult
 from tests.conftest import NOON, House
 
@@ -69,9 +69,9 @@ async def fill(house: House) -> None:
     )
     await contacts.record_consent(who, first, Purpose.MARKETING, True, "web", "1", BEFORE)
     await contacts.set_preference(who, first, [Channel.PHONE], [], [("09:00", "18:00")])
+    await tasks.create(who, draft(house, first, "open"))
     done, _ = await tasks.create(who, draft(house, first, "done"))
     await tasks.complete(who, done.id, Outcome(TaskResult.REACHED, "Said more"))
-    await tasks.create(who, draft(house, first, "open"))
     await tasks.plan_visits(who)
     await kpis.target_set(who, "VISIT_COVERAGE", target=Decimal("0.9"), comparator=Comparator.AT_LEAST)
     await perform(await segments.recompute(who))
@@ -115,6 +115,8 @@ async def an_id_of_each_type(house: House) -> dict[str, str]:
     reached = await Campaign.get(workspace_id=house.id)
     file = await File.filter(workspace_id=house.id, purpose="upload").first()
     assert file is not None
+    failed = await Run.get(workspace_id=house.id, state=RunState.FAILED)
+    found["FailedRun"] = global_id("Run", failed.id)
     return found | {"Segment": global_id("Segment", reached.segment_id), "File": global_id("File", file.id)}
 
 

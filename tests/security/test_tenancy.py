@@ -55,7 +55,8 @@ async def test_an_id_of_another_workspace_is_answered_as_one_that_never_was(
         assert "errors" not in foreign, (at, foreign)
         if owner == "Mutation":
             (reason,) = foreign["data"][field]["userErrors"]
-            assert (reason["code"], reason["field"][-1]) == ("NOT_FOUND", leaf.path[-1]), (at, reason)
+            told = (reason["code"], reason["field"][-1:])
+            assert told == ("NOT_FOUND", [leaf.path[-1]]), (at, reason)
         else:
             own = await answers(place, owner, field, leaf, place.ids[kind])
             assert "errors" not in own and own != never, f"{at} is not even told apart by our own {kind}"

@@ -5,7 +5,7 @@ import io
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +21,9 @@ CLOCK_AT = "2025-03-03T12:00:00+08:00"
 CUSTOMERS, ORDERS = 2_000, 6_000
 SEGMENT = "cell:SILENT:ORDINARY"
 PATIENCE_SECONDS = 150
+TURNS = 6
 KINDS = ("orders_import", "segmentation_recompute", "cadence_plan", "campaign_launch")
+ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Caller:
             except httpx2.TransportError:
                 self.unheard += 1
                 assert time.monotonic() < until, "the server does not come back"
-                time.sleep(0.02)
+                time.sleep(0.05)
 
     def ask(self, document: str) -> dict[str, Any]:
         body = self._heard(lambda: self._http.post("/graphql", json={"query": document}))
@@ -108,11 +110,14 @@ class Caller:
 
 
 def tell(caller: Caller, orders: Sheet, again: Callable[[], bool]) -> None:
-    """Import, then recompute, plan visits and launch a campaign, until the killing has been enough."""
-    file_id = caller.upload(orders.content)
-    done = caller.do("ordersImport", "import", f', input: {{fileId: "{file_id}"}}')
-    caller.finish(done["run"]["id"])
-    for turn in range(5):
+    """Import, recompute, plan visits and launch a campaign, until the killing has been enough.
+
+    Later turns import the same orders again: nothing comes of it.
+    """
+    for turn in range(TURNS):
+        file_id = caller.upload(orders.content)
+        done = caller.do("ordersImport", f"import {turn}", f', input: {{fileId: "{file_id}"}}')
+        caller.finish(done["run"]["id"])
         caller.finish(caller.do("segmentationRecompute", f"recompute {turn}")["run"]["id"])
         caller.finish(caller.do("visitsPlan", f"visits {turn}")["run"]["id"])
         segment = caller.ask(f'{{ segment(key: "{SEGMENT}") {{ id }} }}')["segment"]["id"]
@@ -146,7 +151,10 @@ class Teller(threading.Thread):
 
 
 Rows = list[tuple[Any, ...]]
-RUNNING = "SELECT id, kind, attempt, progress_done FROM runs WHERE state = 'RUNNING'"
+RUNNING = (
+    "SELECT id, kind, attempt, CASE WHEN cursor IS NULL THEN -1 ELSE progress_done END "
+    "FROM runs WHERE state = 'RUNNING'"
+)
 UNQUIET = (
     "SELECT id FROM runs WHERE state NOT IN ('SUCCEEDED', 'FAILED') "
     "UNION ALL SELECT id FROM journal WHERE position IS NULL UNION ALL SELECT id FROM feeds WHERE reacted < head"
@@ -155,20 +163,20 @@ UNQUIET = (
 
 @dataclass
 class Siege:
-    """Kills a process at random moments, as often within each kind of run as `wanted` says.
+    """Kills a process at random moments, as often within each kind of run, and elsewhere, as `wanted` says.
 
-    `reach` is the longest wait, in seconds, from when an attempt is seen to its kill.
+    `reach` is the longest wait, in seconds, from when an attempt of a kind is seen to its kill.
     """
 
     start: Callable[[], Process]
     look: Callable[[str], Rows]
     """Ask the database from outside."""
     wanted: Counter[str]
-    reach: float
+    reach: dict[str, float]
     chance: random.Random
     kills: int = 0
     struck: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
-    """Run and attempt that died → the kind, and how much was done."""
+    """Run and attempt that died → the kind, and how much was done; -1: no step had committed yet."""
 
     def goes_on(self) -> bool:
         return any(self.wanted.values())
@@ -178,18 +186,14 @@ class Siege:
         process = self.start()
         teller.start()
         while teller.is_alive():
-            if self.goes_on() and self.chance.random() < 0.2:
+            if self.wanted[ELSEWHERE] and self.chance.random() < 0.25:
                 time.sleep(self.chance.uniform(0, 1.5))  # anywhere, most likely while it starts
-            elif not self._prey(teller):
-                break
+            elif kind := self._prey(teller):
+                time.sleep(self.chance.uniform(0, self.reach[kind]))
             else:
-                time.sleep(self.chance.uniform(0, self.reach))
+                break
             process.kill9()
-            self.kills += 1
-            for run_id, kind, attempt, done in self.look(RUNNING):
-                if (run_id, attempt) not in self.struck:
-                    self.struck[run_id, attempt] = (kind, done)
-                    self.wanted[kind] -= self.wanted[kind] > 0
+            self._note_kill()
             process = self.start()
         teller.join(PATIENCE_SECONDS)
         assert not teller.is_alive(), "the story did not end"
@@ -197,14 +201,23 @@ class Siege:
             raise teller.failed
         return process
 
-    def _prey(self, teller: Teller) -> bool:
-        """Wait for a new attempt of a kind that is wanted; false when the story ends before."""
+    def _note_kill(self) -> None:
+        """See what the dead process had in hand: the ledger still shows it as running."""
+        self.kills += 1
+        fresh = [row for row in self.look(RUNNING) if (row[0], row[2]) not in self.struck]
+        for run_id, kind, attempt, done in fresh:
+            self.struck[run_id, attempt] = (kind, done)
+        for kind in {kind for _, kind, _, _ in fresh} or {ELSEWHERE}:
+            self.wanted[kind] -= self.wanted[kind] > 0
+
+    def _prey(self, teller: Teller) -> str | None:
+        """Wait for a new attempt of a kind that is wanted, and name it; none when the story ends before."""
         while teller.is_alive():
             for run_id, kind, attempt, _ in self.look(RUNNING):
                 if self.wanted[kind] and (run_id, attempt) not in self.struck:
-                    return True
-            time.sleep(0.003)
-        return False
+                    return kind
+            time.sleep(0.004)
+        return None
 
     def settle(self) -> None:
         """Wait until everything asked for has been reacted to."""
@@ -214,10 +227,13 @@ class Siege:
             time.sleep(0.02)
 
     def report(self) -> str:
-        per_kind = Counter(kind for kind, _ in self.struck.values())
-        places = {kind: sorted(d for k, d in self.struck.values() if k == kind) for kind in per_kind}
-        elsewhere = self.kills - len(self.struck)
-        return f"{self.kills} kills; within {dict(per_kind)}, after {places}; elsewhere {elsewhere}"
+        places: dict[str, list[int]] = defaultdict(list)
+        for kind, done in sorted(self.struck.values()):
+            places[kind].append(done)
+        within = "; ".join(
+            f"{len(done)} within {kind}, with so much done {done}" for kind, done in places.items()
+        )
+        return f"{self.kills} kills: {within}; {self.kills - len(self.struck)} elsewhere"
 
 
 async def verify(url: str, caller: Caller, siege: Siege, *, exactly: bool) -> None:

@@ -87,7 +87,7 @@ async def test_the_same_key_records_a_customer_once(ask: Ask) -> None:
         ({"email": "nobody"}, "INVALID", "email"),
         ({"phone": "call me"}, "INVALID", "phone"),
         ({"tags": ["x" * 65]}, "INVALID", "tags"),
-        ({"ownerId": "VXNlcjo5OTk5"}, "INVALID", "ownerId"),
+        ({"ownerId": "VXNlcjo5OTk5"}, "NOT_FOUND", "ownerId"),
         ({"ownerId": "nonsense"}, "NOT_FOUND", "ownerId"),
     ],
 )

@@ -99,7 +99,7 @@ async def test_another_lead_under_the_same_id_is_refused(house: House) -> None:
         ({"acquired_at": datetime(2025, 3, 3)}, Invalid, "acquiredAt"),
         ({"industry": "a\0"}, Invalid, "industry"),
         ({"email": "nobody"}, Invalid, "email"),
-        ({"owner_id": 10**9}, Invalid, "ownerId"),
+        ({"owner_id": 10**9}, NotFound, "ownerId"),
         ({"customer_external_id": None}, Invalid, "customer"),
     ],
 )

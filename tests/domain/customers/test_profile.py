@@ -94,7 +94,7 @@ async def test_many_at_once_create_one_customer(house: House) -> None:
         ({"email": "a@b"}, Invalid, "email"),
         ({"email": "a b@c.test"}, Invalid, "email"),
         ({"email": "@c.test"}, Invalid, "email"),
-        ({"owner_id": 10**9}, Invalid, "ownerId"),
+        ({"owner_id": 10**9}, NotFound, "ownerId"),
         ({"registered_at": datetime(2025, 1, 1)}, Invalid, "registeredAt"),
         ({"registered_at": datetime(1825, 1, 1, tzinfo=UTC)}, Invalid, "registeredAt"),
         ({"registered_at": None}, Required, "registeredAt"),

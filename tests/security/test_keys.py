@@ -1,0 +1,158 @@
+"""A key does what it was made for, and ends when it ends: at once, and in what is open too."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from api import app, live
+from api.context import Context
+from api.schema import schema
+from domain import feeds, timekeeping, workspaces
+from domain.access import Principal, Role
+from domain.settings import Settings
+from domain.workspaces import ApiKey, User
+from tests.api.edge_app import served
+from tests.conftest import House
+from tests.security import surface
+from tests.security.conftest import Caller, Place
+from tests.security.rows import differences, snapshot
+from tests.security.test_roles import codes
+
+VIEWER = "{ viewer { role } }"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_key_with_scopes_reaches_the_operations_they_name_and_no_others(place: Place) -> None:
+    scopes = {"viewer", "taskCreate"}
+    key = await place.caller(Role.OWNER, scopes=sorted(scopes))
+    before = await snapshot()
+    for operation in ("query", "mutation"):
+        for name in surface.root(operation).fields:
+            if name not in scopes:
+                told = await key.call(operation, name, place.valid(name), depth=1)
+                assert codes(told) == ["FORBIDDEN"], name
+    told = await key.say("{ viewer: customers { totalCount } }")
+    assert codes(told) == ["FORBIDDEN"]
+    assert differences(before, await snapshot()) == {}
+    assert codes(await key.say(VIEWER)) == []
+    await key.done("taskCreate", place.valid("taskCreate"))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_key_with_scopes_makes_no_key_with_more(place: Place) -> None:
+    key = await place.caller(Role.ADMIN, scopes=["apiKeyCreate", "viewer"], topics=["runs"])
+    before = await snapshot()
+    for more in (
+        {},
+        {"scopes": ["viewer", "customers"], "topics": ["runs"]},
+        {"scopes": ["viewer"], "topics": []},
+        {"scopes": ["viewer"], "topics": ["tasks"]},
+    ):
+        told = await key.call("mutation", "apiKeyCreate", {"input": {"name": "n", "role": "ADMIN", **more}})
+        (reason,) = told["data"]["apiKeyCreate"]["userErrors"]
+        assert reason["code"] == "FORBIDDEN", more
+    told = await key.call("mutation", "apiKeyCreate", {"input": {"name": "n", "role": "OWNER"}})
+    assert told["data"]["apiKeyCreate"]["userErrors"][0]["field"] == ["input", "role"]
+    assert differences(before, await snapshot()) == {}
+    less = {"name": "n", "role": "ADMIN", "scopes": ["viewer"], "topics": ["runs"]}
+    made = await key.done("apiKeyCreate", {"input": less})
+    assert codes(await Caller(place.client, made["secret"]).say(VIEWER)) == []
+
+
+TOPICS = {"taskChanged": "tasks", "runChanged": "runs", "kpiChanged": "kpis"}
+
+
+async def test_a_key_with_topics_follows_those_and_no_others(house: House) -> None:
+    assert set(TOPICS) == set(surface.root("subscription").fields)
+    for name, topic in TOPICS.items():
+        for topics, told in (({topic}, "BAD_REQUEST"), (set(TOPICS.values()) - {topic}, "FORBIDDEN")):
+            who = Principal(house.id, Role.OWNER, "api_key", 1, topics=frozenset(topics))
+            text = surface.document("subscription", name, {"after": ""}, 1)
+            # A cursor that is none is refused too, but only to whoever may follow the topic.
+            stream: Any = await schema.subscribe(text, {"after": "x"}, context_value=Context(who))
+            event = await anext(stream)
+            assert event.errors[0].extensions["code"] == told, (name, topics)
+
+
+async def test_a_key_that_was_revoked_or_has_expired_is_refused_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await place.caller(Role.OWNER)
+    row = await ApiKey.filter(workspace_id=place.house.id).order_by("-id").first()
+    assert row is not None
+    assert codes(await key.say(VIEWER)) == []
+    await workspaces.revoke_key(place.house.owner, row.id)
+    assert codes(await key.say(VIEWER)) == ["UNAUTHENTICATED"]
+    assert (await place.client.get(f"/files/{place.ids['File']}", headers=key.headers)).status_code == 401
+    soon = timekeeping.machine_now() + timedelta(seconds=30)
+    brief = await place.caller(Role.OWNER, expires_at=soon)
+    assert codes(await brief.say(VIEWER)) == []
+    monkeypatch.setattr(timekeeping, "machine_now", lambda: soon)
+    assert codes(await brief.say(VIEWER)) == ["UNAUTHENTICATED"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_secret_is_kept_nowhere(place: Place) -> None:
+    made = await place.owner.done("apiKeyCreate", place.valid("apiKeyCreate"))
+    _, key_id, secret = made["secret"].split("_", 2)
+    for table, rows in (await snapshot()).items():
+        assert not [row for row in rows if any(secret in value for value in row)], table
+    assert codes(await Caller(place.client, f"careline_{key_id}_{secret[:-1]}x").say(VIEWER)) == [
+        "UNAUTHENTICATED"
+    ]
+
+
+@pytest.mark.parametrize("end", ["revoked", "left"])
+async def test_an_open_stream_ends_with_its_credential(
+    house: House, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(live, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.02)
+    key = await workspaces.create_key(
+        house.owner, name="k", role=Role.OWNER, user_id=house.staff[Role.EXECUTOR].user_id
+    )
+    authorization = f"Bearer {key.secret}"
+    context = Context(await workspaces.authenticate(authorization), authorization)
+    stream: Any = await schema.subscribe("subscription { runChanged { change } }", context_value=context)
+    heard = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0.1)
+    assert not heard.done()
+    if end == "revoked":
+        await workspaces.revoke_key(house.owner, key.key.id)
+    else:
+        await User.filter(id=house.staff[Role.EXECUTOR].user_id).update(active=False)
+    # Nothing happens in the workspace that could wake the stream; it ends all the same.
+    event = await asyncio.wait_for(heard, 5)
+    assert event.errors[0].extensions["code"] == "FORBIDDEN"
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+
+
+async def test_an_open_socket_asks_for_its_credential_at_each_operation(house: House, database: str) -> None:
+    key = await workspaces.create_key(house.owner, name="k", role=Role.OWNER)
+    while await feeds.number(house.id):
+        pass
+    application = app.create(Settings(DATABASE_URL=database), lambda: 0.0)
+    async with (
+        served(application) as host,
+        asyncio.timeout(5),
+        connect(f"ws://{host}/graphql", subprotocols=["graphql-transport-ws"]) as socket,  # type: ignore[list-item]
+    ):
+        hello = {"type": "connection_init", "payload": {"Authorization": f"Bearer {key.secret}"}}
+        await socket.send(json.dumps(hello))
+        assert json.loads(await socket.recv())["type"] == "connection_ack"
+        ask = {"id": "1", "type": "subscribe", "payload": {"query": VIEWER}}
+        await socket.send(json.dumps(ask))
+        assert json.loads(await socket.recv())["payload"]["data"] == {"viewer": {"role": "OWNER"}}
+        assert json.loads(await socket.recv())["type"] == "complete"
+        await workspaces.revoke_key(house.owner, key.key.id)
+        await socket.send(json.dumps(ask))
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4403
