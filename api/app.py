@@ -35,8 +35,9 @@ async def authenticate(authorization: str | None) -> Caller | None:
         return None
 
 
-def _context(caller: Any, _: HTTPConnection) -> Context:
-    return Context(caller.principal, caller.authorization) if caller else Context(None)
+def _context(caller: Any, connection: HTTPConnection) -> Context:
+    over_http = connection.scope["type"] == "http"
+    return Context(caller.principal, caller.authorization, over_http) if caller else Context(None)
 
 
 def create(settings: Settings, clock_ticked: Callable[[], float] | None = None) -> Starlette:

@@ -22,6 +22,8 @@ class Context:
 
     principal: Principal | None
     authorization: str | None = None
+    over_http: bool = False
+    """Whether it came as a plain request rather than through a socket."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -19,6 +19,24 @@ LOOK_SECONDS = 1.0
 RECHECK_SECONDS = 2.0
 
 
+class Streams:
+    """The live streams of this process.
+
+    A socket is closed by the web server, with 1012, and its client comes back by itself. A stream of
+    server-sent events is a request that never ends, so it is told to.
+    """
+
+    def __init__(self) -> None:
+        self.ending = False
+
+    def end(self) -> None:
+        self.ending = True
+        nudges.NEWS.heard()
+
+
+streams = Streams()
+
+
 def cursor(line: JournalLine) -> str:
     """A line's place, as subscribers hand it back in `after`."""
     return base64.urlsafe_b64encode(f"feed:{line.workspace_id}:{line.position}".encode()).decode().rstrip("=")
@@ -58,6 +76,8 @@ async def lines(
     with nudges.NEWS.listening(stir.set):
         while True:
             stir.clear()
+            if streams.ending and info.context.over_http:
+                raise coded(Code.UNAVAILABLE, "this server is stopping; come back with your last cursor")
             checked = await _recheck(info, checked)
             batch = await feeds.lines_after(principal.workspace_id, place)
             for line in batch:

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api import app
+from api.live import streams
 from domain import db, nudges
 from domain.db.migrate import migrate, pending
 from domain.settings import Settings
@@ -133,6 +134,7 @@ async def serve(
             ready(url)
         await _unless(stop, asyncio.shield(serving))
         server.should_exit = True
+        streams.end()
         await serving
     log.info("stopped", pid=os.getpid())
 

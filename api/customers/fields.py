@@ -95,10 +95,7 @@ class CustomerQueries:
         info: Info,
         external_id: Annotated[str, strawberry.argument(description="The id in the system it comes from.")],
     ) -> Order | None:
-        found = await customers.Order.get_or_none(
-            workspace_id=who(info).workspace_id, external_id=external_id
-        )
-        return cast(Order | None, found)
+        return cast(Order | None, await customers.by_external_id(who(info), customers.Order, external_id))
 
     @query("One lead by its external id; null when there is none here.")
     async def lead(
@@ -106,5 +103,4 @@ class CustomerQueries:
         info: Info,
         external_id: Annotated[str, strawberry.argument(description="The id in the system it comes from.")],
     ) -> Lead | None:
-        found = await customers.Lead.get_or_none(workspace_id=who(info).workspace_id, external_id=external_id)
-        return cast(Lead | None, found)
+        return cast(Lead | None, await customers.by_external_id(who(info), customers.Lead, external_id))

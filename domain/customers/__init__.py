@@ -17,6 +17,7 @@ from domain.customers.orders import record_order, set_order_status
 from domain.customers.profile import cancel_relationship, set_excluded, upsert
 from domain.customers.queries import (
     GrandTotals,
+    by_external_id,
     by_ids,
     events_page,
     find,
@@ -50,6 +51,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "RowError",
+    "by_external_id",
     "by_ids",
     "cancel_relationship",
     "events_page",

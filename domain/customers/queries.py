@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tortoise.expressions import Q, Subquery
 
 from domain import db
 from domain.access import Principal
-from domain.customers import tagging
+from domain.customers import rules, tagging
 from domain.customers.models import BehaviourEvent, Customer, CustomerTag, Lead, RowError
 from domain.customers.models import Order as PlacedOrder
 from domain.errors import NotFound
 from domain.journal import JournalLine
 from domain.paging import Order, Page, Slice
 from domain.paging import page as paged
+
+E = TypeVar("E", Customer, PlacedOrder, Lead)
 
 
 async def get(who: Principal, customer_id: int) -> Customer:
@@ -24,8 +27,15 @@ async def find(who: Principal, customer_id: int) -> Customer | None:
     return await Customer.find(who.workspace_id, customer_id)
 
 
+async def by_external_id(who: Principal, kind: type[E], external_id: str) -> E | None:
+    """The customer, order or lead that has the client's own key; none for a key that nothing can have."""
+    if len(external_id) > rules.LONGEST_ID:
+        return None
+    return await kind.get_or_none(workspace_id=who.workspace_id, external_id=external_id)
+
+
 async def find_external(who: Principal, external_id: str) -> Customer | None:
-    return await Customer.get_or_none(workspace_id=who.workspace_id, external_id=external_id)
+    return await by_external_id(who, Customer, external_id)
 
 
 async def get_external(who: Principal, external_id: str) -> Customer:

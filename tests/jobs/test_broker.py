@@ -151,9 +151,9 @@ class GivesUp(dramatiq.Middleware):
 
 @pytest.mark.parametrize(("middleware", "kept"), [([], 0), ([GivesUp()], KEPT_DEAD)])
 async def test_dead_letters_of_the_inner_broker_are_bounded(
-    middleware: list[dramatiq.Middleware], kept: int
+    caplog: pytest.LogCaptureFixture, middleware: list[dramatiq.Middleware], kept: int
 ) -> None:
-    logging.getLogger("dramatiq").setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL + 1, "dramatiq")
     made = inner_broker()
     for each in middleware:
         made.add_middleware(each)

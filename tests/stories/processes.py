@@ -44,9 +44,9 @@ class Process:
                 found.append(json.loads(line))
         return found
 
-    def wait_for(self, event: str) -> dict[str, object]:
+    def wait_for(self, event: str, seconds: float = START_SECONDS) -> dict[str, object]:
         """The first log line of this name."""
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             for line in self.events():
                 if line.get("event") == event and line.get("pid", self.pid) == self.pid:
@@ -56,11 +56,11 @@ class Process:
             time.sleep(0.02)
         raise AssertionError(f"no {event!r} from {self._process.args}:\n{self.log.read_text()[-3000:]}")
 
-    def stop(self, timeout: float = 20) -> int:
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; its exit code."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGTERM)
-        return self._process.wait(timeout)
+            os.killpg(self.pid, how)
+        return self._process.wait(20)
 
     def kill9(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -162,7 +162,9 @@ def test_escalation_recompute_and_report_run_in_a_worker_process(town: Town) -> 
     )
     until = time.monotonic() + WAIT_SECONDS
     while True:
-        (task,) = town.ask("{ tasks(where: {kind: {eq: FIRST_TOUCH}}) { nodes { escalations { rung processId } } } }")["tasks"]["nodes"]
+        (task,) = town.ask(
+            "{ tasks(where: {kind: {eq: FIRST_TOUCH}}) { nodes { escalations { rung processId } } } }"
+        )["tasks"]["nodes"]
         if len(task["escalations"]) == 2:  # long overdue: both rungs are climbed, each once
             break
         assert time.monotonic() < until, task

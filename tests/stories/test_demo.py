@@ -1,0 +1,74 @@
+"""The demonstration as a newcomer meets it: the real data set, whole; started again, the same; stopped, clean."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.stories.documents import RECOMPUTE
+from tests.stories.processes import Process, ask, started
+
+WAIT_SECONDS = 120
+TOTALS = "{ dashboard { customerCount orderCount orderTotal { amount currency } } strategyMatrix { count } }"
+
+
+def told(process: Process, folder: Path) -> tuple[str, str]:
+    """The URL and key of a demonstration once it serves."""
+    process.wait_for("serving", WAIT_SECONDS)
+    where = folder / ".data" / "demo.json"
+    assert where.stat().st_mode & 0o777 == 0o600
+    found = json.loads(where.read_text())
+    return found["url"], found["apiKey"]
+
+
+def finish(url: str, key: str, run_id: str) -> dict[str, str]:
+    until = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < until:
+        run = ask(
+            url, key, "query ($id: ID!) { run(id: $id) { state result { name value } } }", {"id": run_id}
+        )["run"]
+        if run["state"] == "SUCCEEDED":
+            return {entry["name"]: entry["value"] for entry in run["result"]}
+        assert run["state"] in ("QUEUED", "RUNNING"), run
+        time.sleep(0.05)
+    raise AssertionError("the run did not end")
+
+
+@pytest.mark.slow
+def test_the_demonstration_holds_the_whole_data_set_and_resumes_on_it(tmp_path: Path) -> None:
+    log = tmp_path / "demo.log"
+    with started(log, "demo", cwd=str(tmp_path), CARELINE_PORT="0") as first:
+        url, key = told(first, tmp_path)
+        data = ask(url, key, TOTALS)
+        assert data["dashboard"] == {
+            "customerCount": 23_570,
+            "orderCount": 69_659,
+            "orderTotal": {"amount": "2500315.63", "currency": "USD"},
+        }
+        cells = [cell["count"] for cell in data["strategyMatrix"]]
+        assert (len(cells), sum(cells)) == (15, 23_570)
+        assert sum(count > 0 for count in cells) >= 8
+
+        again = ask(url, key, RECOMPUTE)["segmentationRecompute"]
+        assert finish(url, key, again["run"]["id"])["changed"] == "0"
+
+        with httpx2.stream(
+            "POST",
+            f"{url}/graphql",
+            json={"query": "subscription { taskChanged { change } }"},
+            headers={"Authorization": f"Bearer {key}", "Accept": "text/event-stream"},
+            timeout=30,
+        ) as stream:
+            assert stream.status_code == 200
+            assert first.stop(signal.SIGINT) == 0
+        assert "Traceback" not in log.read_text()
+
+    log.unlink()
+    with started(log, "demo", cwd=str(tmp_path), CARELINE_PORT="0") as second:
+        url, kept = told(second, tmp_path)
+        assert kept == key
+        assert ask(url, key, TOTALS) == data
+        assert second.stop() == 0
