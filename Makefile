@@ -25,8 +25,8 @@ help: ## say what each target does
 demo: $(RUNTIME) ## start Careline with demonstration data in one process (ARGS="..." is passed on)
 	$(BIN)/python -m api demo $(ARGS)
 
-test: $(DEV) ## run every test, with a real PostgreSQL and a real Valkey (ARGS="-k name -n 4")
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEV) ## run every test, with a real PostgreSQL and a real Valkey (ARGS="-k name")
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 	$(BIN)/ruff check .

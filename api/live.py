@@ -7,6 +7,7 @@ shown is read again for it, as its principal may see it at that moment.
 import asyncio
 import base64
 import binascii
+import contextlib
 from collections.abc import AsyncIterator, Collection
 
 from api.context import Info, who
@@ -89,10 +90,10 @@ async def lines(
                     info.context.loaders.forget()
                     yield line
             if not batch:
-                try:
-                    await asyncio.wait_for(stir.wait(), LOOK_SECONDS)
-                except TimeoutError:
-                    pass
+                # Not wait_for: before Python 3.12 it loses a cancellation that meets a nudge.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await stir.wait()
 
 
 async def _recheck(info: Info, checked: float) -> float:

@@ -17,7 +17,7 @@ from api.nodes import Node
 from api.permissions import Policy
 from domain import db, idempotency
 from domain.access import Role
-from domain.errors import DomainError, ErrorCode
+from domain.errors import DomainError, ErrorCode, NotFound
 
 C = TypeVar("C")
 _payloads: dict[str, type[Any]] = {}
@@ -142,13 +142,19 @@ def _stored(result: Any) -> dict[str, Any]:
 
 
 async def _restore(info: Info, earlier: dict[str, Any]) -> Any:
-    """The stored result, with its rows as they are now."""
+    """The stored result, with its rows as they are now.
+
+    Raises:
+        NotFound: the caller may no longer see one of them.
+    """
     cls = _payloads[earlier["payload"]]
     values: dict[str, Any] = {field.name: None for field in fields(cls) if field.init}
     for name, kept in earlier["fields"].items():
         if isinstance(kept, dict):
             kind = nodes.kinds[kept["node"]]
             values[name] = (await kind.visible(who(info), [kept["id"]])).get(kept["id"])
+            if values[name] is None:
+                raise NotFound("it was done, and what it was done to is no longer yours to see")
         else:
             values[name] = kept
     return cls(**values)

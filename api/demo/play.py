@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ async def play(settings: Settings, where: Path, *, as_is: bool) -> None:
     where.unlink(missing_ok=True)
     secret = where.with_suffix(".key")
     key = ""
+    began = time.monotonic()
 
     async def before(application: Starlette) -> None:
         nonlocal key
@@ -57,6 +59,7 @@ async def play(settings: Settings, where: Path, *, as_is: bool) -> None:
 
     def ready(url: str) -> None:
         _write_private(where, json.dumps({"url": url, "apiKey": key}))
+        lines.append(f"ready after {time.monotonic() - began:.1f} s")
         for line in lines:
             console.print(line.replace("{url}", url).replace("{key}", key), markup=False, soft_wrap=True)
 

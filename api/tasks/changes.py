@@ -102,6 +102,7 @@ class TaskMutations:
     ) -> Annotated[TaskCreatePayload | Refusal, result("TaskCreateResult")]:
         principal = who(info)
         contact_at = input.contact_at or await timekeeping.now(principal.workspace_id)
+        assignee, team = input.assignee_id, input.team_id
         draft = Draft(
             kind=input.kind,
             customer_id=row_id("Customer", input.customer_id, "input.customerId"),
@@ -113,8 +114,8 @@ class TaskMutations:
             purpose=input.purpose,
             priority=input.priority,
             script=input.script,
-            assignee_id=row_id("User", input.assignee_id, "input.assigneeId") if input.assignee_id is not None else None,
-            team_id=row_id("Team", input.team_id, "input.teamId") if input.team_id is not None else None,
+            assignee_id=None if assignee is None else row_id("User", assignee, "input.assigneeId"),
+            team_id=None if team is None else row_id("Team", team, "input.teamId"),
         )
         task, created = await tasks.create(principal, draft)
         return TaskCreatePayload(task=cast(Task, task), created=created)

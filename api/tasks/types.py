@@ -57,7 +57,9 @@ class TaskOutcome:
     note: str | None = strawberry.field(
         description="What was said. Masked for roles that do not see personal data."
     )
-    reason: str | None = strawberry.field(description="Why it was cancelled.")
+    reason: str | None = strawberry.field(
+        description="Why it was cancelled. Masked for roles that do not see personal data."
+    )
     smoothness_of_use: int | None = strawberry.field(description="Call-back: how smoothly it works, 1 to 5.")
     need_satisfaction: int | None = strawberry.field(
         description="Call-back: how well it meets the need, 1 to 5."
@@ -132,7 +134,7 @@ class Task(Node):
         return TaskOutcome(
             result=TaskResult(kept["result"]) if "result" in kept else None,
             note=masked(kept.get("note"), info),
-            reason=kept.get("reason"),
+            reason=masked(kept.get("reason"), info),
             smoothness_of_use=kept.get("smoothness_of_use"),
             need_satisfaction=kept.get("need_satisfaction"),
         )

@@ -99,9 +99,9 @@ async def create_key(
             raise NotFound("no such member of staff", field="input.userId")
         if user.role is Role.OWNER and who.role is not Role.OWNER:
             raise Forbidden("only an owner may create a key for an owner", field="input.userId")
-    for name, own, given in (("scopes", who.scopes, scopes), ("topics", who.topics, topics)):
+    for kind, own, given in (("scopes", who.scopes, scopes), ("topics", who.topics, topics)):
         if own and not (given and own.issuperset(given)):
-            raise Forbidden(f"this key cannot give {name} that it has not", field=f"input.{name}")
+            raise Forbidden(f"this key cannot give {kind} that it has not", field=f"input.{kind}")
     if expires_at is not None and expires_at <= timekeeping.machine_now():
         raise Invalid("the key would have expired already", field="input.expiresAt")
     if not 1 <= len(name.strip()) <= LONGEST_NAME:

@@ -259,3 +259,25 @@ async def test_housekeeping_that_fails_holds_up_nothing(
 
         await until(again)
     assert done == {run.id: 1}
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_clock_that_is_told_to_end_at_the_instant_of_a_nudge_ends(
+    monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    clock = clocks.Clock([])
+
+    async def nothing() -> None:
+        pass
+
+    monkeypatch.setattr(clock, "tick", nothing)
+    running = asyncio.create_task(clock.run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    clock._stir.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=5)
+    assert done == {running}
+    assert running.cancelled()

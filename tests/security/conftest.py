@@ -33,7 +33,9 @@ class Caller:
         """The whole answer, data and errors, without what the request cost."""
         response = await self.client.post(
             "/graphql",
-            content=json.dumps({"query": text, "variables": variables}),  # in ASCII: it may be half a character
+            content=json.dumps(
+                {"query": text, "variables": variables}
+            ),  # in ASCII: it may be half a character
             headers={**self.headers, "Content-Type": "application/json"},
         )
         assert response.status_code in (200, 400, 401), (response.status_code, response.text)

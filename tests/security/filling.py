@@ -15,6 +15,7 @@ from domain.files import File
 from domain.kpis import Comparator
 from domain.runs import Run, RunState
 from domain.tasks import Draft, Outcome, TaskKind, TaskResult
+from domain.workspaces import ApiKey
 from tests.conftest import NOON, House
 
 BEFORE = NOON - timedelta(days=40)
@@ -108,13 +109,19 @@ async def an_id_of_each_type(house: House) -> dict[str, str]:
     """The global id of one object of every type that has ids; fails for a type of which there is none."""
     found = {}
     for name, kind in nodes.kinds.items():
-        query = kind.model.filter(id=house.id) if name == "Workspace" else kind.model.filter(workspace_id=house.id)
+        query = (
+            kind.model.filter(id=house.id)
+            if name == "Workspace"
+            else kind.model.filter(workspace_id=house.id)
+        )
         row = await query.order_by("id").first()
         assert row is not None, f"fill() makes no {name}"
         found[name] = global_id(name, row.id)
     reached = await Campaign.get(workspace_id=house.id)
     file = await File.filter(workspace_id=house.id, purpose="upload").first()
     assert file is not None
+    program = await ApiKey.get(workspace_id=house.id, name="program")
+    found["ApiKey"] = global_id("ApiKey", program.id)
     failed = await Run.get(workspace_id=house.id, state=RunState.FAILED)
     found["FailedRun"] = global_id("Run", failed.id)
     return found | {"Segment": global_id("Segment", reached.segment_id), "File": global_id("File", file.id)}

@@ -14,7 +14,16 @@ from tests.security.test_roles import ask, codes
 
 NEVER_GOOD: dict[str, list[Any]] = {
     "String": ["a\x00b", "a\ud800b", "\udfff", 5, True, {"a": "b"}],
-    "ID": ["a\x00b", "a\ud800b", "", "nonsense", "VGFzazo", "VGFzazotMQ", "VGFzazo5OTk5OTk5OTk5OTk5OTk5OTk5OQ", "x" * 10_000],
+    "ID": [
+        "a\x00b",
+        "a\ud800b",
+        "",
+        "nonsense",
+        "VGFzazo",
+        "VGFzazotMQ",
+        "VGFzazo5OTk5OTk5OTk5OTk5OTk5OTk5OQ",
+        "x" * 10_000,
+    ],
     "Int": [2**31, -(2**31) - 1, 2**63, 1.5, "1", True],
     "Boolean": ["true", 1],
     "DateTime": [
@@ -60,7 +69,12 @@ def fault(name: str, leaf: Leaf, told: dict[str, Any]) -> str | None:
     """What is wrong with an answer to a value that cannot be taken; none: it is refused and says where."""
     if found := codes(told):
         said = " ".join(error["message"] for error in told["errors"])
-        named = leaf.path[-1] in said or leaf.path[0] in said or "NUL or a lone surrogate" in said or "64 bits" in said
+        named = (
+            leaf.path[-1] in said
+            or leaf.path[0] in said
+            or "NUL or a lone surrogate" in said
+            or "64 bits" in said
+        )
         if set(found) == {"LIMITED"} and leaf.name in ("first", "last"):
             return None  # a page of millions is refused by what it would cost
         return None if set(found) == {"BAD_REQUEST"} and named else f"{found} {said}"

@@ -11,9 +11,11 @@ from websockets.exceptions import ConnectionClosed
 
 from api import app, live
 from api.context import Context
+from api.ids import global_id
 from api.schema import schema
 from domain import feeds, timekeeping, workspaces
 from domain.access import Principal, Role
+from domain.files import File
 from domain.settings import Settings
 from domain.workspaces import ApiKey, User
 from tests.api.edge_app import served
@@ -41,6 +43,20 @@ async def test_a_key_with_scopes_reaches_the_operations_they_name_and_no_others(
     assert differences(before, await snapshot()) == {}
     assert codes(await key.say(VIEWER)) == []
     await key.done("taskCreate", place.valid("taskCreate"))
+    await files_need_a_scope(place)
+
+
+async def files_need_a_scope(place: Place) -> None:
+    report = await File.filter(workspace_id=place.house.id, purpose="report").first()
+    assert report is not None
+    paths = {"upload": f"/files/{place.ids['File']}", "report": f"/files/{global_id('File', report.id)}"}
+    for scope, seen in (("viewer", set()), ("report", {"report"}), ("ordersImport", {"upload"})):
+        key = await place.caller(Role.OWNER, scopes=[scope])
+        for purpose, path in paths.items():
+            answer = await place.client.get(path, headers=key.headers)
+            assert answer.status_code == (200 if purpose in seen else 404), (scope, purpose)
+        sent = await place.client.post("/files", content=b"x", headers=key.headers)
+        assert sent.status_code == (201 if scope == "ordersImport" else 403), scope
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -61,6 +77,7 @@ async def test_a_key_with_scopes_makes_no_key_with_more(place: Place) -> None:
     assert differences(before, await snapshot()) == {}
     less = {"name": "n", "role": "ADMIN", "scopes": ["viewer"], "topics": ["runs"]}
     made = await key.done("apiKeyCreate", {"input": less})
+    assert {name: made["apiKey"][name] for name in less} == less
     assert codes(await Caller(place.client, made["secret"]).say(VIEWER)) == []
 
 

@@ -3,26 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import httpx2
-import pytest
-from graphql import GraphQLObjectType, get_named_type
+from graphql import get_named_type
 
 from api import live
 from api.context import Context
+from api.ids import global_id
 from api.schema import schema
 from domain import customers, feeds, files, kpis, segments
-from domain.access import Principal, Role
+from domain.access import Principal
 from domain.customers import LeadSource
 from tests.conftest import NOON
 from tests.security import surface
 from tests.security.calls import type_of_id, valid
 from tests.security.conftest import Place, settle_in
-from tests.security.filling import NEVER, fill, perform
+from tests.security.filling import NEVER, perform
 from tests.security.rows import differences, snapshot
-from api.ids import global_id
 
 QUERIES = surface.root("query").fields
 
@@ -91,15 +89,27 @@ async def test_a_cursor_of_another_workspace_opens_nothing(place: Place, strange
         theirs = (await stranger.owner.say(text))["data"][name]
         assert theirs["nodes"], name
         told = await place.owner.say(text, after=theirs["pageInfo"]["endCursor"])
-        mine = {node["id"] for node in (await place.owner.say(f"{{ {name}(first: 100) {{ nodes {{ id }} }} }}"))["data"][name]["nodes"]}
+        mine = {
+            node["id"]
+            for node in (await place.owner.say(f"{{ {name}(first: 100) {{ nodes {{ id }} }} }}"))["data"][
+                name
+            ]["nodes"]
+        }
         assert {node["id"] for node in told["data"][name]["nodes"]} <= mine, name
 
 
 async def test_keys_of_the_client_are_looked_up_at_home(place: Place, stranger: Place) -> None:
     away = stranger.house.owner
     await customers.upsert(away, "ONLY-1")
-    await customers.record_order(away, "ONLY-2", customer_external_id="ONLY-1", ordered_at=NOON, amount_minor=1)
-    lead = {"customer_external_id": "ONLY-1", "source": LeadSource.OTHER, "acquired_at": NOON, "consent": False}
+    await customers.record_order(
+        away, "ONLY-2", customer_external_id="ONLY-1", ordered_at=NOON, amount_minor=1
+    )
+    lead = {
+        "customer_external_id": "ONLY-1",
+        "source": LeadSource.OTHER,
+        "acquired_at": NOON,
+        "consent": False,
+    }
     await customers.record_lead(away, "ONLY-3", **lead)
     theirs = await snapshot(stranger.house.id)
     text = '{ customer(externalId: "ONLY-1") { id } order(externalId: "ONLY-2") { id } lead(externalId: "ONLY-3") { id } }'
@@ -161,12 +171,25 @@ async def test_a_subscription_to_an_object_of_another_workspace_is_one_to_nothin
     for home in (place, stranger):
         while await feeds.number(home.house.id):
             pass
-    places = [("runChanged", "id"), *(("taskChanged", leaf.name) for leaf in surface.leaves(surface.root("subscription").fields["taskChanged"]) if leaf.scalar == "ID")]
+    places = [
+        ("runChanged", "id"),
+        *(
+            ("taskChanged", leaf.name)
+            for leaf in surface.leaves(surface.root("subscription").fields["taskChanged"])
+            if leaf.scalar == "ID"
+        ),
+    ]
     start = live.cursor((await feeds.lines_after(place.house.id, 0, 1))[0])
     for name, path in places:
-        leaf = next(one for one in surface.leaves(surface.root("subscription").fields[name]) if one.name == path)
+        leaf = next(
+            one for one in surface.leaves(surface.root("subscription").fields[name]) if one.name == path
+        )
         kind = type_of_id(name, leaf.path)
-        for value, heard in ((place.ids[kind], True), (stranger.ids[kind], False), (global_id(kind, NEVER), False)):
+        for value, heard in (
+            (place.ids[kind], True),
+            (stranger.ids[kind], False),
+            (global_id(kind, NEVER), False),
+        ):
             given = surface.with_value({"after": start}, leaf, value)
             async with subscribed(place.house.owner, name, **given) as stream:
                 first = asyncio.ensure_future(anext(stream))
@@ -181,7 +204,11 @@ async def test_files_and_what_runs_left_behind_stay_at_home(place: Place, strang
         path = f"/files/{global_id('File', file.id)}"
         never = await place.client.get(f"/files/{global_id('File', NEVER)}", headers=place.owner.headers)
         told = await place.client.get(path, headers=place.owner.headers)
-        assert (told.status_code, told.content) == (never.status_code, never.content) == (404, b'{"error":"no such file"}')
+        assert (
+            (told.status_code, told.content)
+            == (never.status_code, never.content)
+            == (404, b'{"error":"no such file"}')
+        )
         assert (await stranger.client.get(path, headers=stranger.owner.headers)).status_code == 200
     for run in await kpis_runs(stranger):
         text = "query ($id: ID!) { run(id: $id) { result { value } rowErrors { totalCount nodes { message } } } }"
