@@ -17,6 +17,9 @@ from tests.security import surface
 from tests.security.calls import valid
 from tests.security.filling import an_id_of_each_type, fill, ids_of_nothing
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what is decided before the database is asked, or by statements that others try on both."""
+
 
 @dataclass
 class Caller:

@@ -4,7 +4,7 @@ from typing import Any
 
 from api.ids import row_id
 from domain.runs import Run
-from tests.security.conftest import Place
+from tests.security.conftest import Place, on_sqlite
 from tests.security.filling import perform
 from tests.security.rows import differences, snapshot
 from tests.security.test_roles import codes
@@ -74,6 +74,7 @@ async def test_a_row_that_will_not_do_is_named_and_takes_the_file_with_it_if_ask
     assert set(differences(before, await snapshot())) <= RECORD
 
 
+@on_sqlite
 async def test_what_is_no_upload_is_not_taken(place: Place) -> None:
     before = await snapshot()
     headers = place.owner.headers
@@ -92,6 +93,7 @@ async def test_what_is_no_upload_is_not_taken(place: Place) -> None:
     assert differences(before, await snapshot()) == {}
 
 
+@on_sqlite
 async def test_what_is_no_request_is_refused_with_a_code(place: Place) -> None:
     before = await snapshot()
     headers = {**place.owner.headers, "Content-Type": "application/json"}

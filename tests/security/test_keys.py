@@ -21,14 +21,14 @@ from domain.workspaces import ApiKey, User
 from tests.api.edge_app import served
 from tests.conftest import House
 from tests.security import surface
-from tests.security.conftest import Caller, Place
+from tests.security.conftest import Caller, Place, on_sqlite
 from tests.security.rows import differences, snapshot
 from tests.security.test_roles import codes
 
 VIEWER = "{ viewer { role } }"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 async def test_a_key_with_scopes_reaches_the_operations_they_name_and_no_others(place: Place) -> None:
     scopes = {"viewer", "taskCreate"}
     key = await place.caller(Role.OWNER, scopes=sorted(scopes))
@@ -59,7 +59,7 @@ async def files_need_a_scope(place: Place) -> None:
         assert sent.status_code == (201 if scope == "ordersImport" else 403), scope
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 async def test_a_key_with_scopes_makes_no_key_with_more(place: Place) -> None:
     key = await place.caller(Role.ADMIN, scopes=["apiKeyCreate", "viewer"], topics=["runs"])
     before = await snapshot()
@@ -113,7 +113,7 @@ async def test_a_key_that_was_revoked_or_has_expired_is_refused_at_once(
     assert codes(await brief.say(VIEWER)) == ["UNAUTHENTICATED"]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 async def test_a_secret_is_kept_nowhere(place: Place) -> None:
     made = await place.owner.done("apiKeyCreate", place.valid("apiKeyCreate"))
     _, key_id, secret = made["secret"].split("_", 2)

@@ -11,7 +11,7 @@ from domain import customers, feeds, tasks, workspaces
 from domain.access import Principal, Role, system
 from domain.tasks import Task
 from tests.conftest import House
-from tests.security.conftest import Place
+from tests.security.conftest import Place, on_sqlite
 from tests.security.filling import draft
 from tests.security.rows import differences, snapshot
 
@@ -59,6 +59,7 @@ async def test_an_executor_sees_own_team_and_free_work_only(place: Place) -> Non
         assert found == {"task": expected, "node": expected}, name
 
 
+@on_sqlite
 async def test_an_executor_does_not_touch_the_work_of_others(place: Place) -> None:
     made = await work(place.house)
     before = await snapshot()

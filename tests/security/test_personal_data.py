@@ -14,7 +14,7 @@ from domain.files import File
 from domain.runs import Run
 from tests.security import surface
 from tests.security.canaries import CANARY, PERSONAL, canaries_in, log, told
-from tests.security.conftest import Place
+from tests.security.conftest import Place, on_sqlite
 from tests.security.filling import perform
 from tests.security.rows import differences, snapshot
 from tests.security.test_roles import codes
@@ -81,6 +81,7 @@ async def test_no_canary_is_logged_or_told_when_something_breaks(
     assert canaries_in(log.getvalue().encode().decode("unicode_escape")) == []
 
 
+@on_sqlite
 async def test_a_refusal_does_not_quote_what_it_refuses(told: Place, log: io.StringIO) -> None:
     long = " ".join(CANARY.values()) * 60
     for name, path in (
@@ -144,6 +145,7 @@ async def everything(place: Place, role: Role) -> dict[str, set[str]]:
     return found
 
 
+@on_sqlite
 async def test_analysts_and_support_see_no_canary_in_any_field_of_the_schema(told: Place) -> None:
     seen = await everything(told, Role.OWNER)
     assert {name for names in seen.values() for name in names} == set(CANARY)
@@ -154,6 +156,7 @@ async def test_analysts_and_support_see_no_canary_in_any_field_of_the_schema(tol
         assert not {name for names in shown.values() for name in names} & set(PERSONAL), (role, shown)
 
 
+@on_sqlite
 async def test_a_file_with_personal_data_is_not_for_those_who_see_it_masked(told: Place) -> None:
     before = await snapshot()
     seen = []
@@ -169,6 +172,7 @@ async def test_a_file_with_personal_data_is_not_for_those_who_see_it_masked(told
     assert differences(before, await snapshot()) == {}
 
 
+@on_sqlite
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.SUPPORT])
 async def test_a_filter_or_an_order_does_not_tell_what_the_mask_hides(told: Place, role: Role) -> None:
     caller = told.callers[role]

@@ -5,7 +5,7 @@ from typing import Any
 from domain import db
 from domain.access import Role
 from tests.security import surface
-from tests.security.conftest import Caller, Place
+from tests.security.conftest import Caller, Place, on_sqlite
 from tests.security.rows import differences, snapshot
 
 
@@ -28,6 +28,7 @@ async def ask(caller: Caller, operation: str, name: str, given: dict[str, Any]) 
         return told[0]
 
 
+@on_sqlite
 async def test_each_role_is_forbidden_what_the_schema_does_not_name_it_for(place: Place) -> None:
     checked = 0
     for operation in ("query", "mutation"):
@@ -55,6 +56,7 @@ async def test_each_role_is_forbidden_what_the_schema_does_not_name_it_for(place
     assert checked == fields * len(Role)
 
 
+@on_sqlite
 async def test_without_a_credential_nothing_is_told(place: Place) -> None:
     before = await snapshot()
     nobody = Caller(place.client, "careline_nobody_knows")

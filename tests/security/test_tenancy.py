@@ -7,7 +7,7 @@ from graphql import build_schema
 
 from tests.security import surface
 from tests.security.calls import ANY_ID, Unknown, type_of_id
-from tests.security.conftest import Place
+from tests.security.conftest import Place, on_sqlite
 from tests.security.filling import ids_of_nothing
 from tests.security.rows import differences, snapshot
 from tests.security.surface import Leaf
@@ -64,6 +64,7 @@ async def test_an_id_of_another_workspace_is_answered_as_one_that_never_was(
     assert differences(everything, await snapshot()) == {}
 
 
+@on_sqlite
 async def test_node_and_nodes_give_nothing_of_another_workspace(place: Place, stranger: Place) -> None:
     for kind, value in stranger.ids.items():
         told = await place.owner.say(

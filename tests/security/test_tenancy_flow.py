@@ -18,7 +18,7 @@ from domain.customers import LeadSource
 from tests.conftest import NOON
 from tests.security import surface
 from tests.security.calls import type_of_id, valid
-from tests.security.conftest import Place, settle_in
+from tests.security.conftest import Place, on_sqlite, settle_in
 from tests.security.filling import NEVER, perform
 from tests.security.rows import differences, snapshot
 
@@ -83,6 +83,7 @@ def figures(seen: Any, name: str) -> list[Any]:
     return own + figures(inner, name)
 
 
+@on_sqlite
 async def test_a_cursor_of_another_workspace_opens_nothing(place: Place, stranger: Place) -> None:
     for name in connections():
         text = f"query ($after: String) {{ {name}(first: 1, after: $after) {{ nodes {{ id }} pageInfo {{ endCursor }} }} }}"
@@ -149,6 +150,7 @@ async def fill_more(home: Place) -> None:
     await feeds.number(home.house.id)
 
 
+@on_sqlite
 async def test_a_feed_cursor_of_another_workspace_is_refused(place: Place, stranger: Place) -> None:
     for home in (place, stranger):
         while await feeds.number(home.house.id):
@@ -165,6 +167,7 @@ async def test_a_feed_cursor_of_another_workspace_is_refused(place: Place, stran
         assert event.data is None
 
 
+@on_sqlite
 async def test_a_subscription_to_an_object_of_another_workspace_is_one_to_nothing(
     place: Place, stranger: Place
 ) -> None:
@@ -199,6 +202,7 @@ async def test_a_subscription_to_an_object_of_another_workspace_is_one_to_nothin
                 await asyncio.wait([first])
 
 
+@on_sqlite
 async def test_files_and_what_runs_left_behind_stay_at_home(place: Place, stranger: Place) -> None:
     for file in await files.File.filter(workspace_id=stranger.house.id):
         path = f"/files/{global_id('File', file.id)}"

@@ -113,7 +113,7 @@ async def test_what_cannot_be_is_refused_and_nothing_is_written(
 
 async def test_an_owner_of_another_workspace_is_refused(house: House) -> None:
     other = await build_house("Other")
-    with pytest.raises(Invalid):
+    with pytest.raises(NotFound):
         await customers.upsert(house.admin, "C-1", owner_id=other.staff[Role.EXECUTOR].id)
     assert await Customer.all().count() == 0
 
