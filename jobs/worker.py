@@ -39,25 +39,31 @@ class _Here:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._running: set[concurrent.futures.Future[Any]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
+        """Only touched on the loop, so that no thread changes it while it is read."""
 
     def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        self._running.add(future)
+        """Called by Dramatiq on one of its threads; returns when the coroutine has ended on the loop."""
         try:
-            return future.result()
+            return asyncio.run_coroutine_threadsafe(self._known(coroutine), self._loop).result()
         except concurrent.futures.CancelledError:
             raise dramatiq.middleware.Shutdown from None
+
+    async def _known(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            return await coroutine
         finally:
-            self._running.discard(future)
+            self._running.discard(task)
 
     async def finish(self) -> None:
         """Let what runs come to its end for a moment, then have it given back to the ledger."""
-        running = [asyncio.wrap_future(future) for future in self._running]
-        if running:
-            await asyncio.wait(running, timeout=GRACE_SECONDS)
-        for future in list(self._running):
-            future.cancel()
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=GRACE_SECONDS)
+        for task in list(self._running):
+            task.cancel()
 
 
 def check_redis(url: str) -> None:
