@@ -18,8 +18,9 @@ async def _perform(work: Work) -> dict[str, Any]:
     target = datetime.fromisoformat(work.args["to"])
     instants = 0
     while True:
-        await settle(work)
+        # Read before settling, so that an instant another advance turned to meanwhile is settled, not passed.
         now = await timekeeping.now(work.workspace_id)
+        await settle(work)
         if now >= target:
             return {"instants": instants, "at": now.isoformat()}
         following = await next_instant(work.workspace_id, target)
