@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 
 import structlog
 import uvicorn
@@ -16,6 +15,7 @@ from starlette.applications import Starlette
 from api import app
 from api.live import streams
 from domain import db, nudges
+from domain.db import embedded
 from domain.db.migrate import migrate, pending
 from domain.settings import Settings
 from jobs.worker import BrokerAway, check_redis, working
@@ -35,9 +35,16 @@ def only_process(settings: Settings) -> Iterator[None]:
     if not settings.embedded_database:
         yield
         return
-    path = Path(settings.database_url.removeprefix("sqlite:///") + ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as lock:
+    file = settings.database_file
+    path = file.with_name(f"{file.name}.lock")
+    try:
+        embedded.make_private(path)
+        opened_lock = path.open("a+")
+    except OSError as error:
+        raise CannotStart(
+            f"cannot make the database {settings.database_url}: {error.strerror}: {error.filename}"
+        ) from error
+    with opened_lock as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -8,6 +8,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from domain.db.embedded import file_of, is_embedded
+
+SHORTEST_SECRET = 32
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 class Profile(StrEnum):
     DEVELOPMENT = "development"
@@ -43,9 +48,23 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: str) -> str:
-        if urlsplit(url).scheme not in ("sqlite", "postgres", "postgresql"):
-            raise ValueError("use sqlite:///path or postgres://user:password@host/name")
+        if is_embedded(url):
+            file_of(url)
+            return url
+        try:
+            known = urlsplit(url).scheme in ("postgres", "postgresql") and urlsplit(url).port != 0
+        except ValueError:  # what it says of a bad port may be a piece of a password
+            known = False
+        if not known:
+            raise ValueError("use sqlite:///path or postgres://user:password@host:port/name")
         return url
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr) -> SecretStr:
+        if 0 < len(key.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return key
 
     @field_validator("redis_url")
     @classmethod
@@ -65,6 +84,11 @@ class Settings(BaseSettings):
             else value
         )
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(origin if origin == "*" else _as_browsers_send(origin) for origin in origins)
+
     @model_validator(mode="after")
     def _together(self) -> "Settings":
         if self.redis_url and self.embedded_database:
@@ -72,17 +96,36 @@ class Settings(BaseSettings):
                 "REDIS_URL needs PostgreSQL: set DATABASE_URL=postgres://…, or unset REDIS_URL "
                 "(SQLite has one process, which needs no broker)"
             )
-        if self.profile is Profile.PRODUCTION and len(self.secret_key.get_secret_value()) < 32:
-            raise ValueError("CARELINE_SECRET_KEY must have at least 32 characters in production")
+        if self.profile is Profile.PRODUCTION and not self.secret_key.get_secret_value():
+            raise ValueError(
+                f"CARELINE_SECRET_KEY must have at least {SHORTEST_SECRET} characters in production"
+            )
         return self
 
     @property
     def embedded_database(self) -> bool:
-        return urlsplit(self.database_url).scheme == "sqlite"
+        return is_embedded(self.database_url)
 
     @property
-    def data_folder(self) -> Path:
-        return Path(".data")
+    def database_file(self) -> Path:
+        """Of an embedded database."""
+        return file_of(self.database_url)
+
+
+def _as_browsers_send(origin: str) -> str:
+    """In lower case and without its default port: a request's origin is compared letter by letter."""
+    no = f"{origin} is no origin; use https://app.example.com or http://localhost:3000"
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        raise ValueError(no) from None
+    more = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None
+    if not parts.scheme or not parts.hostname or more:
+        raise ValueError(no)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    shown = "" if port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
+    return f"{parts.scheme}://{host}{shown}"
 
 
 def from_environment(**overrides: Any) -> Settings:

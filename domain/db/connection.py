@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tortoise.connection import get_connections
 from tortoise.context import TortoiseContext, set_global_context
+
+from domain.db.embedded import file_of, is_embedded, make_private
 
 MODELS = [
     "domain.journal",
@@ -42,12 +43,10 @@ def is_postgres() -> bool:
 def config(url: str) -> dict[str, Any]:
     """Tortoise's configuration for a database URL: `sqlite:///path`, or `postgres://user:pw@host/name`."""
     parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        path = url.removeprefix("sqlite://")
-        path = path[1:] if path.startswith(("//", "/.")) else path
+    if is_embedded(url):
         alias, engine = "sqlite", "domain.db.sqlite"
         credentials: dict[str, Any] = {
-            "file_path": path,
+            "file_path": str(file_of(url)),
             "synchronous": "FULL",
             "busy_timeout": BUSY_MS,
             "temp_store": "MEMORY",
@@ -68,7 +67,7 @@ def config(url: str) -> dict[str, Any]:
         }
     else:
         raise ValueError(
-            f"DATABASE_URL: {parts.scheme!r} is not a known database; use sqlite:// or postgres://"
+            f"DATABASE_URL: {parts.scheme!r} is not a known database; use sqlite:/// or postgres://"
         )
     return {
         "connections": {alias: {"engine": engine, "credentials": credentials}},
@@ -93,10 +92,13 @@ async def open_database(url: str) -> AsyncIterator[TortoiseContext]:
         Unreachable: it does not answer, or refuses these credentials.
     """
     settings = config(url)
-    if "sqlite" in settings["connections"]:
-        file = settings["connections"]["sqlite"]["credentials"]["file_path"]
-        if file != ":memory:":
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
+    if is_embedded(url):
+        try:
+            make_private(file_of(url))
+        except OSError as error:
+            raise Unreachable(
+                f"cannot make the database {url}: {error.strerror}: {error.filename}"
+            ) from error
     context = TortoiseContext()
     # Process-wide, so that the tasks of requests, which a web server starts, see it too.
     set_global_context(context)

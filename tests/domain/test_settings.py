@@ -65,6 +65,19 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("DATABASE_URL", "mysql://db/careline"),
         ("DATABASE_URL", "careline.db"),
+        ("DATABASE_URL", "sqlite://careline.db"),
+        ("DATABASE_URL", "sqlite:careline.db"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///folder/"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "postgres://app:pw@db:port/careline"),
+        ("CARELINE_SECRET_KEY", "k" * 31),
+        ("CARELINE_CORS_ORIGINS", "foo"),
+        ("CARELINE_CORS_ORIGINS", "https://a.test, b.test"),
+        ("CARELINE_CORS_ORIGINS", "https://a.test/path"),
+        ("CARELINE_CORS_ORIGINS", "https://me@a.test"),
+        ("CARELINE_CORS_ORIGINS", "https://a.test:port"),
+        ("CARELINE_CORS_ORIGINS", "https://["),
         ("REDIS_URL", "http://cache"),
         ("CARELINE_PORT", "eighty"),
         ("CARELINE_PORT", "70000"),
@@ -114,8 +127,44 @@ def test_redis_beside_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 def test_production_without_a_proper_secret_is_refused(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("CARELINE_PROFILE", "production")
     monkeypatch.setenv("CARELINE_SECRET_KEY", key)
-    with pytest.raises(BadSettings, match="CARELINE_SECRET_KEY must have at least 32 characters"):
+    with pytest.raises(BadSettings, match=r"CARELINE_SECRET_KEY:? must have at least 32 characters"):
         from_environment()
+
+
+def test_in_development_a_secret_may_be_absent_but_not_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARELINE_SECRET_KEY", "")
+    assert from_environment().secret_key.get_secret_value() == ""
+    monkeypatch.setenv("CARELINE_SECRET_KEY", "hushhush")
+    with pytest.raises(BadSettings, match="CARELINE_SECRET_KEY: must have at least 32") as refused:
+        from_environment()
+    assert "hushhush" not in str(refused.value)
+
+
+def test_a_database_url_with_two_slashes_is_told_how_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite://careline.db")
+    with pytest.raises(
+        BadSettings, match=r"DATABASE_URL: SQLite needs three slashes: sqlite:///careline\.db"
+    ):
+        from_environment()
+
+
+def test_a_piece_of_a_password_is_not_taken_for_a_port_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://app:hush#hush@db/careline")
+    with pytest.raises(BadSettings) as refused:
+        from_environment()
+    assert "hush" not in str(refused.value)
+
+
+def test_origins_are_kept_as_browsers_send_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = "HTTPS://App.Test/, https://b.test:443, http://localhost:3000, http://[::1]:80, *"
+    monkeypatch.setenv("CARELINE_CORS_ORIGINS", given)
+    assert from_environment().cors_origins == (
+        "https://app.test",
+        "https://b.test",
+        "http://localhost:3000",
+        "http://[::1]",
+        "*",
+    )
 
 
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
