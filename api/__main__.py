@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from api import logs
-from api.serving import CannotStart, opened, serve, work
+from api.serving import BrokenOff, CannotStart, opened, serve, work
 from domain import workspaces
 from domain.access import Role, system
 from domain.errors import DomainError
@@ -41,7 +41,7 @@ def _run(what: Coroutine[Any, Any, None]) -> None:
         asyncio.run(what)
     except (CannotStart, DomainError) as error:
         _stop(str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenOff):
         raise typer.Exit(130) from None
 
 

@@ -29,6 +29,10 @@ class CannotStart(Exception):
     """Why this process cannot do its work; the message is for whoever started it."""
 
 
+class BrokenOff(Exception):
+    """Somebody interrupted a server before it served; what it had begun is closed in good order."""
+
+
 @contextlib.contextmanager
 def only_process(settings: Settings) -> Iterator[None]:
     """Hold the embedded database for this process alone: SQLite has one writer."""
@@ -81,13 +85,24 @@ async def opened(settings: Settings, *, migrating: bool = False) -> AsyncIterato
             raise CannotStart(str(error)) from error
 
 
-def stopping() -> asyncio.Event:
-    """An event that is set when somebody asks this process to stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+class Stop(asyncio.Event):
+    """Is set when somebody asks this process to stop."""
+
+    interrupted = False
+    """It was from a keyboard."""
+
+    def _heard(self, number: int) -> None:
+        self.interrupted = self.interrupted or number == signal.SIGINT
+        self.set()
+
+    @classmethod
+    def heard(cls) -> "Stop":
+        """From now on SIGINT and SIGTERM set it, and do nothing else."""
+        stop = cls()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop._heard, number)
+        return stop
 
 
 class _Server(uvicorn.Server):
@@ -120,8 +135,27 @@ async def serve(
     """Serve until told to stop; without REDIS_URL the work is done in this process too.
 
     `before` is done with the application before anybody can connect; `ready` is told the URL.
+
+    Raises:
+        CannotStart: with the reason.
+        BrokenOff: it was interrupted before it served.
     """
-    stop = stopping()
+    stop = Stop.heard()
+    if await _serve(settings, stop, before, ready):
+        log.info("stopped", pid=os.getpid())
+        return
+    log.info("stopped", pid=os.getpid(), before="serving")
+    if stop.interrupted:
+        raise BrokenOff
+
+
+async def _serve(
+    settings: Settings,
+    stop: Stop,
+    before: Callable[[Starlette], Awaitable[None]] | None,
+    ready: Callable[[str], None] | None,
+) -> bool:
+    """Whether it came to serving at all."""
     async with opened(settings), contextlib.AsyncExitStack() as stack:
         bound = stack.enter_context(contextlib.closing(bound_socket(settings)))
         clock = None
@@ -131,7 +165,9 @@ async def serve(
             clock = await stack.enter_async_context(working(settings))
         application = app.create(settings, (lambda: clock.ticked) if clock else None)
         if before is not None and not await _unless(stop, before(application)):
-            return
+            return False
+        if stop.is_set():
+            return False
         bound.listen(2048)
         url = f"http://{settings.host}:{bound.getsockname()[1]}"
         server = _server(application)
@@ -143,7 +179,7 @@ async def serve(
         server.should_exit = True
         streams.end()
         await serving
-    log.info("stopped", pid=os.getpid())
+    return True
 
 
 def _server(application: Starlette) -> uvicorn.Server:
@@ -175,13 +211,18 @@ async def _unless(stop: asyncio.Event, what: Awaitable[None]) -> bool:
     return False
 
 
-async def work(settings: Settings) -> None:
-    """Work until told to stop."""
+def needs_server(settings: Settings) -> None:
+    """Raises `CannotStart` when the database is embedded: it has one process."""
     if settings.embedded_database:
         raise CannotStart(
             "a worker of its own needs PostgreSQL; with SQLite `careline serve` does the work itself"
         )
-    stop = stopping()
+
+
+async def work(settings: Settings) -> None:
+    """Work until told to stop."""
+    needs_server(settings)
+    stop = Stop.heard()
     async with opened(settings), working(settings):
         log.info("working", pid=os.getpid())
         await stop.wait()

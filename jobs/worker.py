@@ -47,7 +47,8 @@ class _Here:
         try:
             return asyncio.run_coroutine_threadsafe(self._known(coroutine), self._loop).result()
         except concurrent.futures.CancelledError:
-            raise dramatiq.middleware.Shutdown from None
+            # This worker is stopping. A doorbell is nothing to lose: what it rang for is in the database.
+            raise dramatiq.middleware.SkipMessage("the worker is stopping") from None
 
     async def _known(self, coroutine: Coroutine[Any, Any, T]) -> T:
         task = asyncio.current_task()

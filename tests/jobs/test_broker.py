@@ -238,3 +238,22 @@ async def test_found_work_is_done_in_an_actor_after_redis_is_gone(
 
 def test_every_queue_that_a_kind_of_run_waits_in_is_rung() -> None:
     assert {declared.queue for declared in runs.kinds.values()} <= set(QUEUES)
+
+
+async def test_a_worker_that_stops_gives_back_what_it_had_in_hand_without_a_word_of_failure(
+    house: House, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = asyncio.Event()
+
+    async def perform(_: Work) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setitem(runs.kinds, "endless", Kind("endless", perform))
+    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.05)
+    run = await runs.enqueue(house.admin, "endless")
+    async with working(Settings(DATABASE_URL=database_url)):
+        await asyncio.wait_for(begun.wait(), DEADLINE_SECONDS)
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("dramatiq")] == []
+    found = await Run.get(id=run.id)
+    assert (found.state, found.attempt) == (RunState.QUEUED, 0)
