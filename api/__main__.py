@@ -5,13 +5,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from api import logs
+from api.client import Client, Failed, follow_import, show_runs
 from api.serving import BrokenOff, CannotStart, opened, serve, work
 from domain import workspaces
 from domain.access import Role, system
@@ -31,7 +32,7 @@ def _settings(**overrides: Any) -> Settings:
     return settings
 
 
-def _stop(message: str) -> Any:
+def _stop(message: str) -> NoReturn:
     typer.echo(f"careline: {message}", err=True)
     raise typer.Exit(1)
 
@@ -39,7 +40,7 @@ def _stop(message: str) -> Any:
 def _run(what: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(what)
-    except (CannotStart, DomainError) as error:
+    except (CannotStart, DomainError, Failed) as error:
         _stop(str(error))
     except (KeyboardInterrupt, BrokenOff):
         raise typer.Exit(130) from None
@@ -94,9 +95,7 @@ def workspace(
 ) -> None:
     """Create a workspace with an owner, and print the owner's API key: it is shown once."""
     settings = _settings()
-    clock_at = datetime.fromisoformat(sandbox_at) if sandbox_at else None
-    if clock_at is not None and clock_at.tzinfo is None:
-        _stop("--sandbox-at needs an offset, such as +08:00")
+    clock_at = _instant("--sandbox-at", sandbox_at) if sandbox_at else None
 
     async def make() -> None:
         async with opened(settings):
@@ -110,6 +109,17 @@ def workspace(
             typer.echo(json.dumps({"workspaceId": made.id, "apiKey": key.secret}))
 
     _run(make())
+
+
+def _instant(option: str, text: str) -> datetime:
+    try:
+        given = datetime.fromisoformat(text)
+        given.astimezone(UTC)
+    except (ValueError, OverflowError):
+        _stop(f"{option}: {text} is no instant; write it like 2025-03-03T12:00:00+08:00")
+    if given.tzinfo is None:
+        _stop(f"{option} needs an offset, such as +08:00")
+    return given
 
 
 @cli.command()
@@ -159,11 +169,9 @@ def import_command(
     api_key: Annotated[str | None, typer.Option(help="An API key.", envvar="CARELINE_API_KEY")] = None,
 ) -> None:
     """Send a CSV file to a server and follow its import."""
-    from api.client import Client, follow_import
-
     if kind not in ("customers", "orders"):
         _stop("import customers or orders")
-    _run(follow_import(_client(Client, url, api_key), kind, file))
+    _run(follow_import(_client(url, api_key), kind, file))
 
 
 @cli.command()
@@ -173,17 +181,21 @@ def runs(
     watch: Annotated[bool, typer.Option(help="Go on showing them.")] = False,
 ) -> None:
     """Show machine work on a server."""
-    from api.client import Client, show_runs
-
-    _run(show_runs(_client(Client, url, api_key), watch=watch))
+    _run(show_runs(_client(url, api_key), watch=watch))
 
 
-def _client(make: Any, url: str | None, api_key: str | None) -> Any:
-    known = json.loads(WHERE.read_text()) if WHERE.exists() else {}
-    url, api_key = url or known.get("url"), api_key or known.get("apiKey")
+def _client(url: str | None, api_key: str | None) -> Client:
+    try:
+        known = json.loads(WHERE.read_text()) if WHERE.exists() and not (url and api_key) else {}
+        url, api_key = url or known.get("url"), api_key or known.get("apiKey")
+    except (OSError, ValueError, AttributeError) as error:
+        _stop(f"cannot read {WHERE}: {error}")
     if not url or not api_key:
         _stop("say where: --url and --api-key (or CARELINE_URL and CARELINE_API_KEY)")
-    return make(url, api_key)
+    try:
+        return Client(url, api_key.strip())
+    except Failed as error:
+        _stop(str(error))
 
 
 def main() -> None:

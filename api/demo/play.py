@@ -42,14 +42,15 @@ ESCALATES_AFTER = timedelta(seconds=45)
 async def play(settings: Settings, where: Path, *, as_is: bool) -> None:
     """Serve the demonstration. `where` is the file that tells its URL and key once it can be reached."""
     console = Console(stderr=True, highlight=False)
-    where.parent.mkdir(parents=True, exist_ok=True)
-    where.unlink(missing_ok=True)
     secret = where.with_suffix(".key")
     key = ""
     began = time.monotonic()
 
     async def before(application: Starlette) -> None:
         nonlocal key
+        # Only now is the database ours: until then the file may be of a demonstration that runs.
+        where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        where.unlink(missing_ok=True)
         key = await _house(secret)
         client = Client("http://careline", key, httpx2.ASGITransport(app=application))
         await _fill(client, console, where.with_name("demo-orders.csv"), as_is)
