@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -13,7 +12,8 @@ import typer
 
 from api import logs
 from api.client import Client, Failed, follow_import, show_runs
-from api.serving import BrokenOff, CannotStart, opened, serve, work
+from api.serving import BrokenOff, CannotStart, Stop, needs_server, opened, serve, work
+from api.supervising import end_with_parent, supervise
 from domain import workspaces
 from domain.access import Role, system
 from domain.errors import DomainError
@@ -56,19 +56,23 @@ def serve_command() -> None:
 def worker(
     processes: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
     threads: Annotated[int | None, typer.Option(help="Threads of each, 2 to 64.")] = None,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
-    """Run workers: they need PostgreSQL, and use Redis where REDIS_URL is set."""
+    """Run workers: they need PostgreSQL, and use Redis where REDIS_URL is set.
+
+    Several of them are looked after: one that dies is started again, and all end with this command.
+    """
     settings = _settings(worker_threads=threads)
-    if processes == 1:
-        _run(work(settings))
-        return
-    command = [sys.executable, "-m", "api", "worker", "--threads", str(settings.worker_threads)]
-    children = [subprocess.Popen(command) for _ in range(processes)]
-    try:
-        codes = [child.wait() for child in children]
-    except KeyboardInterrupt:
-        codes = [child.wait() for child in children]
-    raise typer.Exit(max(abs(code) for code in codes))
+    if supervised:
+        end_with_parent()
+    _run(work(settings) if processes == 1 else _workers(settings, processes))
+
+
+async def _workers(settings: Settings, processes: int) -> None:
+    needs_server(settings)
+    worker = ["worker", "--threads", str(settings.worker_threads), "--supervised"]
+    if not await supervise([sys.executable, "-m", "api", *worker], processes, Stop.heard()):
+        raise typer.Exit(1)
 
 
 @cli.command()
