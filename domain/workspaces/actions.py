@@ -135,11 +135,22 @@ async def revoke_key(who: Principal, key_id: int) -> ApiKey:
     return key
 
 
+async def hold(workspace_id: int) -> None:
+    """Until the running transaction ends, whoever else would change this workspace's staff or settings waits.
+
+    What is read afterwards is what the one before has committed.
+    """
+    assert db.in_transaction()
+    if db.is_postgres():  # on SQLite one transaction writes at a time anyway
+        await db.rows("SELECT id FROM workspaces WHERE id = :id FOR NO KEY UPDATE", id=workspace_id)
+
+
 async def preset_set(who: Principal, name: str, preset: str, value: dict[str, Any]) -> int:
     """A new version of a group of settings; its number. The same value again makes no new version."""
     if who.role not in ADMINS:
         raise Forbidden("only an owner or admin changes settings")
     async with db.transaction():
+        await hold(who.workspace_id)
         latest = await setting(who.workspace_id, name)
         if latest.number and latest.value == value:
             return latest.number
