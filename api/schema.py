@@ -18,7 +18,7 @@ from api.runs import RunMutations, RunQueries, RunSubscriptions
 from api.scalars import SCALARS
 from api.segments import SegmentMutations, SegmentQueries
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
-from api.workspaces import WorkspaceMutations, WorkspaceQueries
+from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
 
 QUERIES: list[type[Any]] = [
     WorkspaceQueries,
@@ -32,6 +32,7 @@ QUERIES: list[type[Any]] = [
 ]
 MUTATIONS: list[type[Any]] = [
     WorkspaceMutations,
+    StaffMutations,
     RunMutations,
     CustomerMutations,
     ContactMutations,

@@ -1,20 +1,18 @@
-"""Changes to a workspace, its staff, its keys and its settings."""
+"""Changes to a workspace, its keys and its settings."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from tortoise.exceptions import IntegrityError
-
 from domain import db, journal, timekeeping
 from domain.access import ADMINS, Principal, Role, system
-from domain.errors import DomainError, Duplicate, ErrorCode, Forbidden, Invalid, NotFound, Reasons
+from domain.errors import DomainError, ErrorCode, Forbidden, Invalid, NotFound, Reasons
 from domain.journal import Entry, Feed
 from domain.language import Language
 from domain.money import CURRENCIES
 from domain.texts import text
 from domain.workspaces import keys as credentials
-from domain.workspaces.models import ApiKey, SettingVersion, Team, TeamMember, User, Workspace
+from domain.workspaces.models import ApiKey, SettingVersion, Workspace
 from domain.workspaces.queries import find_staff, setting
 
 NIGHTLY_AT = time(2, 0)
@@ -53,30 +51,6 @@ async def create(
         await Feed.create(workspace_id=workspace.id)
         await journal.write(system(workspace.id), Entry("workspace.created", workspace.id))
     return workspace
-
-
-async def add_user(workspace_id: int, name: str, email: str, role: Role) -> User:
-    try:
-        async with db.transaction():
-            user = await User.create(
-                workspace_id=workspace_id,
-                name=name,
-                email=email,
-                role=role,
-                created_at=timekeeping.machine_now(),
-            )
-            await journal.write(system(workspace_id), Entry("user.added", user.id, data={"role": role}))
-    except IntegrityError:
-        raise Duplicate("a member of staff has this e-mail address", field="email") from None
-    return user
-
-
-async def add_team(workspace_id: int, name: str) -> Team:
-    return await Team.create(workspace_id=workspace_id, name=name, created_at=timekeeping.machine_now())
-
-
-async def join_team(team: Team, user: User) -> None:
-    await TeamMember.create(workspace_id=team.workspace_id, team_id=team.id, user_id=user.id)
 
 
 async def create_key(

@@ -15,7 +15,7 @@ from tests.security.rows import differences, snapshot
         ({"name": "x" * 121}, Invalid, "name"),
         ({"name": "a\0b"}, Invalid, "name"),
         ({"currency": "ZZZ"}, Invalid, "currency"),
-        ({"currency": "XXX"}, Invalid, "currency"),
+        ({"currency": "XAU"}, Invalid, "currency"),
         ({"currency": "XTS"}, Invalid, "currency"),
         ({"currency": "cny"}, Invalid, "currency"),
         ({"currency": "¥"}, Invalid, "currency"),
