@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
-from api.customers import CustomerMutations, CustomerQueries
+from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits
 from api.masking import Mask
@@ -35,6 +35,7 @@ MUTATIONS: list[type[Any]] = [
     StaffMutations,
     RunMutations,
     CustomerMutations,
+    StandingMutations,
     ContactMutations,
     SegmentMutations,
     TaskMutations,

@@ -7,7 +7,7 @@ from typing import Any
 from domain import db, journal, texts, timekeeping, workspaces
 from domain.access import Principal
 from domain.customers import rules, tagging
-from domain.customers.models import Customer
+from domain.customers.models import Customer, ExclusionReason
 from domain.customers.rows import create_customers, customer_row, insert_new
 from domain.customers.rules import UNSET, Absent
 from domain.errors import Conflict, Invalid, NotFound, Reasons, Required
@@ -106,24 +106,36 @@ async def checked(who: Principal, given: Mapping[str, Any], reasons: Reasons) ->
 
 
 async def set_excluded(
-    who: Principal, customer_id: int, excluded: bool, expected_version: int | None = None
+    who: Principal,
+    customer_id: int,
+    excluded: bool,
+    expected_version: int | None = None,
+    *,
+    reason: ExclusionReason = ExclusionReason.OTHER,
 ) -> Customer:
-    """Take a test, merged or anonymised record out of every ranking, or back in (C-08)."""
+    """Take a test, merged or anonymised record out of every ranking, or back in (C-08).
+
+    Why it was taken out is in the journal: a word of a closed set, since there nothing personal may stand.
+    """
     async with db.transaction():
         customer = await Customer.load(who.workspace_id, customer_id)
         customer.expect(expected_version)
         if customer.excluded != excluded:
             await customer.must_change(excluded=excluded, updated_at=await timekeeping.now(who.workspace_id))
             name = "customer.excluded" if excluded else "customer.included"
-            await journal.write(who, Entry(name, customer.id, customer.id))
+            data = {"reason": reason.value} if excluded else None
+            await journal.write(who, Entry(name, customer.id, customer.id, data=data))
     return customer
 
 
-async def cancel_relationship(who: Principal, customer_id: int, at: datetime) -> Customer:
-    """Record that the customer has said goodbye (C-20). The first date given stands."""
-    at = rules.instant(at, "at")
+async def cancel_relationship(
+    who: Principal, customer_id: int, at: datetime | None = None, expected_version: int | None = None
+) -> Customer:
+    """Record that the customer has said goodbye, now or then (C-20). The first date given stands."""
+    at = await timekeeping.now(who.workspace_id) if at is None else rules.instant(at, "cancelledAt")
     async with db.transaction():
         customer = await Customer.load(who.workspace_id, customer_id)
+        customer.expect(expected_version)
         if customer.cancelled_at is None:
             await customer.must_change(
                 {"cancelled_at": None}, cancelled_at=at, updated_at=await timekeeping.now(who.workspace_id)
