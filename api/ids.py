@@ -37,3 +37,12 @@ def row_id(kind: str, value: str, field: str = "id") -> int:
     if parsed is None or parsed[0] != kind:
         raise NotFound(f"no such {kind.lower()}", field=field)
     return parsed[1]
+
+
+def row_or_nothing(kind: str, value: str) -> int:
+    """The row of a global id, or an id that no row has, for an action that looks for the row itself.
+
+    So an id of nonsense is answered as one that never was, and beside whatever else is wrong.
+    """
+    parsed = parse(value)
+    return parsed[1] if parsed is not None and parsed[0] == kind else 0

@@ -18,6 +18,8 @@ from domain.journal import JournalLine
 
 LOOK_SECONDS = 1.0
 RECHECK_SECONDS = 2.0
+TOPICS = frozenset({"tasks", "runs", "kpis"})
+"""What an API key may be kept to following."""
 
 
 class Streams:
@@ -65,6 +67,7 @@ async def lines(
 
     The stream ends with FORBIDDEN when the caller's key, role or membership has ended.
     """
+    assert topic in TOPICS, "a key must be able to name it"
     principal = who(info)
     if principal.topics and topic not in principal.topics:
         raise coded(Code.FORBIDDEN, f"this API key's topics do not name {topic}")

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import strawberry
+from graphql import get_named_type
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.extensions import FieldExtension
 from strawberry.types.arguments import StrawberryArgument
@@ -34,21 +35,34 @@ class UserError:
 
 @strawberry.type(description="The business said no, and nothing was changed.")
 class Refusal:
-    user_errors: list[UserError] = strawberry.field(description="All the reasons found.")
+    user_errors: list[UserError] = strawberry.field(
+        description="Every reason found among the values given. Whether a version or a state fits is "
+        "looked at when they will do, and then the first reason is given."
+    )
     current: Node | None = strawberry.field(
         description="The object as it is now, where the caller had seen another version of it."
     )
 
 
-def refusal(error: DomainError) -> Refusal:
+def refusal(error: DomainError, info: Any) -> Refusal:
     current = error.current if type(error.current) in nodes._names else None
     return Refusal(
         user_errors=[
-            UserError(code=problem.code, message=problem.message, field=list(problem.field))
+            UserError(code=problem.code, message=problem.message, field=_located(problem.field, info))
             for problem in error.problems
         ],
         current=current,  # type: ignore[arg-type]
     )
+
+
+def _located(field: tuple[str, ...], info: Any) -> list[str]:
+    """The path from the mutation's arguments on: a concept may name a value of `input` without saying so."""
+    raw = info._raw_info
+    arguments = raw.parent_type.fields[raw.field_name].args
+    within = get_named_type(arguments["input"].type).fields if "input" in arguments else {}
+    if field and field[0] not in arguments and field[0] in within:
+        return ["input", *field]
+    return list(field)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
@@ -95,7 +109,7 @@ class _Mutating(FieldExtension):
                 await idempotency.finish(caller, key, _stored(result))
                 return result
         except DomainError as error:
-            return refusal(error)
+            return refusal(error, info)
 
 
 def mutation(description: str, allow: Collection[Role]) -> Callable[[Callable[..., Any]], Any]:

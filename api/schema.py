@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
-from api.customers import CustomerMutations, CustomerQueries
+from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits
 from api.masking import Mask
@@ -18,7 +18,7 @@ from api.runs import RunMutations, RunQueries, RunSubscriptions
 from api.scalars import SCALARS
 from api.segments import SegmentMutations, SegmentQueries
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
-from api.workspaces import WorkspaceMutations, WorkspaceQueries
+from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
 
 QUERIES: list[type[Any]] = [
     WorkspaceQueries,
@@ -32,8 +32,10 @@ QUERIES: list[type[Any]] = [
 ]
 MUTATIONS: list[type[Any]] = [
     WorkspaceMutations,
+    StaffMutations,
     RunMutations,
     CustomerMutations,
+    StandingMutations,
     ContactMutations,
     SegmentMutations,
     TaskMutations,

@@ -3,6 +3,8 @@
 A `DomainError` is data for the caller. It becomes a `Refusal` in the API and is never logged as a failure.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,3 +86,25 @@ class NotReady(DomainError):
     """Something that must stand first does not stand yet."""
 
     code = ErrorCode.NOT_READY
+
+
+class Reasons:
+    """Everything that is wrong with one input, gathered before it is refused."""
+
+    def __init__(self) -> None:
+        self._found: list[DomainError] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """What refuses inside the block is kept, and the checks go on behind it."""
+        try:
+            yield
+        except DomainError as error:
+            self._found.append(error)
+
+    def refuse(self) -> None:
+        """Refuse if anything was found: a single error as it is, several as one with all their problems."""
+        if len(self._found) == 1:
+            raise self._found[0]
+        if self._found:
+            raise DomainError.of([problem for error in self._found for problem in error.problems])

@@ -1,13 +1,27 @@
-"""Money is whole minor units of a currency; this says how many of them make one main unit."""
+"""Money is whole minor units of a currency; this says which there are, and how many make one main unit."""
 
 from decimal import Decimal
 
-_EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
+_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    2: """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF
+          CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL
+          HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT
+          MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB
+          SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH
+          USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG""",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+}
+CURRENCIES = {code: digits for digits, codes in _DIGITS.items() for code in codes.split()}
+"""By ISO 4217 code, the digits after the point of every currency that people are paid in.
+
+Metals, funds and codes for testing are left out, and so are currencies that have been withdrawn.
+"""
 
 
 def exponent(currency: str) -> int:
-    """Digits after the point (ISO 4217); two, unless the currency is known to have others."""
-    return _EXPONENTS.get(currency, 2)
+    """Digits after the point (ISO 4217); two where the currency is not known."""
+    return CURRENCIES.get(currency, 2)
 
 
 def amount(minor: int, currency: str) -> Decimal:

@@ -10,7 +10,7 @@ from api.campaigns.types import Campaign, CampaignWhere
 from api.connections import After, Before, Connection, First, Last, connection, part
 from api.context import Info, who
 from api.filters import Column, where_q
-from api.ids import row_id
+from api.ids import row_id, row_or_nothing
 from api.mutations import Expected, Refusal, mutation, payload, result
 from api.permissions import query
 from api.runs.types import Run
@@ -104,11 +104,11 @@ class CampaignMutations:
     ) -> Annotated[CampaignCreatePayload | Refusal, result("CampaignCreateResult")]:
         plan = Plan(
             name=input.name,
-            segment_id=row_id("Segment", input.segment_id, "input.segmentId"),
+            segment_id=row_or_nothing("Segment", input.segment_id),
             channel=input.channel,
             task_title=input.task_title,
             script=input.script,
-            owner_id=row_id("User", input.owner_id, "input.ownerId") if input.owner_id is not None else None,
+            owner_id=None if input.owner_id is None else row_or_nothing("User", input.owner_id),
             goal_kpi=input.goal_kpi,
             baseline=input.baseline,
             target=input.target,

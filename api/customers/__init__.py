@@ -2,6 +2,7 @@
 
 from api.customers.changes import CustomerMutations
 from api.customers.fields import CustomerQueries
+from api.customers.standing import StandingMutations
 from api.customers.types import BehaviourEvent, Customer, Lead, Order, RowError
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "Lead",
     "Order",
     "RowError",
+    "StandingMutations",
 ]

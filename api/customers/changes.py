@@ -8,7 +8,7 @@ from strawberry import UNSET
 
 from api.context import Info, who
 from api.customers.types import BehaviourEvent, Customer, Lead, Order
-from api.ids import row_id
+from api.ids import row_id, row_or_nothing
 from api.mutations import Expected, Refusal, mutation, payload, result
 from api.runs.types import Run
 from api.scalars import MoneyInput, minor_units
@@ -135,7 +135,7 @@ class CustomerMutations:
             given["tags"] = input.tags or []
         if input.owner_id is not UNSET:
             owner = input.owner_id
-            given["owner_id"] = None if owner is None else row_id("User", owner, "input.ownerId")
+            given["owner_id"] = None if owner is None else row_or_nothing("User", owner)
         customer, created = await customers.upsert(
             who(info), input.external_id, expected_version=expected_version, **given
         )

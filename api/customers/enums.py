@@ -36,3 +36,13 @@ publish(
         "REJECT_FAILED_ROWS": "Good rows are imported, bad ones are listed.",
     },
 )
+publish(
+    customers.ExclusionReason,
+    "Why a record is not one customer to be counted.",
+    {
+        "TEST": "It was made to try something out.",
+        "MERGED": "It is the same customer as another record.",
+        "ANONYMISED": "Who it was has been erased.",
+        "OTHER": "For another reason.",
+    },
+)

@@ -16,7 +16,7 @@ from api.runs.types import Run
 from api.scalars import Money, money
 from api.workspaces.types import User
 from domain import customers, workspaces
-from domain.customers import LeadPotential, LeadSource, OrderStatus
+from domain.customers import ExclusionReason, LeadPotential, LeadSource, OrderStatus
 from domain.journal import JournalLine
 from domain.paging import Order as Sorted
 
@@ -116,6 +116,9 @@ class Customer(Node):
     email: str | None = personal("email", "E-mail address.")
     registered_at: datetime = strawberry.field(description="When they became known to us.")
     cancelled_at: datetime | None = strawberry.field(description="When they ended the relationship.")
+    excluded: bool = strawberry.field(
+        description="Whether the record is left out of every segment, ranking and figure."
+    )
     first_order_at: datetime | None = strawberry.field(description="Their first order.")
     last_order_at: datetime | None = strawberry.field(description="Their latest order.")
     order_count: int = strawberry.field(description="How many orders, without refunded ones.")
@@ -131,6 +134,10 @@ class Customer(Node):
         workspace = await load(info, _workspaces, self.workspace_id)
         assert workspace is not None
         return money(self.order_total_minor, workspace.currency)
+
+    @strawberry.field(description="Why the record is left out; null when it is not.")
+    async def excluded_because(self: Any, info: Info) -> ExclusionReason | None:
+        return await load(info, customers.exclusion_reasons, self.id) if self.excluded else None
 
     @strawberry.field(description="The member of staff who looks after them.")
     async def owner(self: Any, info: Info) -> User | None:

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 import strawberry
 
 from api.context import Info, who
-from api.ids import row_id
+from api.ids import row_id, row_or_nothing
 from api.mutations import Expected, Refusal, mutation, payload, result
 from api.runs.types import Run
 from api.tasks.types import Task
@@ -105,7 +105,7 @@ class TaskMutations:
         assignee, team = input.assignee_id, input.team_id
         draft = Draft(
             kind=input.kind,
-            customer_id=row_id("Customer", input.customer_id, "input.customerId"),
+            customer_id=row_or_nothing("Customer", input.customer_id),
             title=input.title,
             dedupe_key=f"task:{input.dedupe_key or secrets.token_hex(12)}",
             due_at=input.due_at or contact_at + timedelta(days=1),
@@ -114,8 +114,8 @@ class TaskMutations:
             purpose=input.purpose,
             priority=input.priority,
             script=input.script,
-            assignee_id=None if assignee is None else row_id("User", assignee, "input.assigneeId"),
-            team_id=None if team is None else row_id("Team", team, "input.teamId"),
+            assignee_id=None if assignee is None else row_or_nothing("User", assignee),
+            team_id=None if team is None else row_or_nothing("Team", team),
         )
         task, created = await tasks.create(principal, draft)
         return TaskCreatePayload(task=cast(Task, task), created=created)

@@ -7,7 +7,8 @@ import strawberry
 
 from api import nodes
 from api.context import Info, who
-from api.ids import parse, row_id
+from api.ids import parse, row_id, row_or_nothing
+from api.live import TOPICS
 from api.mutations import Refusal, mutation, payload, result
 from api.nodes import Node
 from api.permissions import query
@@ -84,6 +85,13 @@ class ApiKeyCreateInput:
     expires_at: datetime | None = strawberry.field(default=None, description="When it ends by itself.")
 
 
+def _operations(info: Info) -> set[str]:
+    """The names of all operations, as scopes name them."""
+    built = info._raw_info.schema
+    roots = (built.query_type, built.mutation_type, built.subscription_type)
+    return {name for root in roots if root is not None for name in root.fields}
+
+
 @payload("A key was created.")
 class ApiKeyCreatePayload:
     api_key: ApiKey = strawberry.field(description="The key.")
@@ -114,10 +122,12 @@ class WorkspaceMutations:
             who(info),
             name=input.name,
             role=input.role,
-            user_id=row_id("User", input.user_id, "input.userId") if input.user_id is not None else None,
+            user_id=None if input.user_id is None else row_or_nothing("User", input.user_id),
             scopes=input.scopes,
             topics=input.topics,
             expires_at=input.expires_at,
+            known_scopes=_operations(info),
+            known_topics=TOPICS,
         )
         return ApiKeyCreatePayload(api_key=cast(ApiKey, made.key), secret=made.secret)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import strawberry
 
-from api.context import Info, who
+from api.context import Info, load, who
 from api.nodes import Node, node_type
 from api.permissions import masked
 from domain import timekeeping, workspaces
@@ -44,15 +44,27 @@ class User(Node):
     role: Role = strawberry.field(description="What they are here to do.")
     active: bool = strawberry.field(description="Whether they still work here.")
     name: str = strawberry.field(description="Their name.")
+    version: int = strawberry.field(description="Rises with each change.")
 
     @strawberry.field(description="Their e-mail address. Masked for roles that do not see personal data.")
     def email(self: Any, info: Info) -> str:
         return masked(self.email, info) or ""
 
+    @strawberry.field(description="The teams they are in.")
+    async def teams(
+        self: Any, info: Info
+    ) -> list[Annotated["Team", strawberry.lazy("api.workspaces.types")]]:
+        return cast(list[Team], await load(info, workspaces.teams_by_user, self.id) or [])
+
 
 @node_type(workspaces.Team, description="A group of staff.")
 class Team(Node):
     name: str = strawberry.field(description="Its name.")
+    version: int = strawberry.field(description="Rises with each change.")
+
+    @strawberry.field(description="Who is in it and still works here, in the order in which they came.")
+    async def members(self: Any, info: Info) -> list[User]:
+        return cast(list[User], await load(info, workspaces.members_by_team, self.id) or [])
 
 
 @node_type(workspaces.ApiKey, description="A credential for a program.", visible=_keys_for_admins)

@@ -9,7 +9,7 @@ from domain.access import Principal
 from domain.campaigns.launch import KIND
 from domain.campaigns.models import Campaign, CampaignState
 from domain.contacts import Channel
-from domain.errors import DomainError, ErrorCode, Invalid, NotFound, Problem
+from domain.errors import DomainError, ErrorCode, Invalid, NotFound, Problem, Reasons
 from domain.journal import Entry
 from domain.runs import Run
 
@@ -50,21 +50,7 @@ class Plan:
 
 async def create(who: Principal, plan: Plan) -> Campaign:
     """A campaign in DRAFT: nothing happens until it is activated."""
-    for name, longest in LONGEST.items():
-        if len(getattr(plan, name) or "") > longest:
-            raise Invalid(f"at most {longest} characters", field=f"input.{FIELDS[name]}")
-    for name in ("name", "task_title"):
-        if not getattr(plan, name).strip():
-            raise Invalid("a campaign needs a name, and a title for its tasks", field=f"input.{FIELDS[name]}")
-    if not 1 <= plan.due_within_hours <= LONGEST_HOURS:
-        raise Invalid(f"between 1 and {LONGEST_HOURS} hours", field="input.dueWithinHours")
-    for name, share in (("baseline", plan.baseline), ("target", plan.target)):
-        if share is not None and not 0 <= share <= 1:
-            raise Invalid(f"{name} is a share from 0 to 1", field=f"input.{name}")
-    if await segments.Segment.find(who.workspace_id, plan.segment_id) is None:
-        raise NotFound("no such segment", field="input.segmentId")
-    if plan.owner_id is not None and await workspaces.find_staff(who.workspace_id, plan.owner_id) is None:
-        raise NotFound("no such member of staff", field="input.ownerId")
+    await _check(who, plan)
     now = await timekeeping.now(who.workspace_id)
     async with db.transaction():
         campaign = await Campaign.create(
@@ -72,6 +58,34 @@ async def create(who: Principal, plan: Plan) -> Campaign:
         )
         await journal.write(who, Entry("campaign.created", campaign.id))
     return campaign
+
+
+async def _check(who: Principal, plan: Plan) -> None:
+    """Refuse what will not do, all of it at once."""
+    reasons = Reasons()
+    for name, longest in LONGEST.items():
+        with reasons.gathered():
+            if len(getattr(plan, name) or "") > longest:
+                raise Invalid(f"at most {longest} characters", field=f"input.{FIELDS[name]}")
+    for name, needed in (("name", "a name"), ("task_title", "a title for its tasks")):
+        with reasons.gathered():
+            if not getattr(plan, name).strip():
+                raise Invalid(f"a campaign needs {needed}", field=f"input.{FIELDS[name]}")
+    with reasons.gathered():
+        if not 1 <= plan.due_within_hours <= LONGEST_HOURS:
+            raise Invalid(f"between 1 and {LONGEST_HOURS} hours", field="input.dueWithinHours")
+    for name, share in (("baseline", plan.baseline), ("target", plan.target)):
+        with reasons.gathered():
+            if share is not None and not 0 <= share <= 1:
+                raise Invalid(f"{name} is a share from 0 to 1", field=f"input.{name}")
+    with reasons.gathered():
+        if await segments.Segment.find(who.workspace_id, plan.segment_id) is None:
+            raise NotFound("no such segment", field="input.segmentId")
+    with reasons.gathered():
+        owner = plan.owner_id
+        if owner is not None and await workspaces.find_staff(who.workspace_id, owner) is None:
+            raise NotFound("no such member of staff", field="input.ownerId")
+    reasons.refuse()
 
 
 async def activate(

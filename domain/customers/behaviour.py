@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from domain import db, journal, timekeeping
+from domain import db, journal, texts, timekeeping
 from domain.access import Principal
 from domain.customers import rules, totals
 from domain.customers.models import BehaviourEvent
 from domain.customers.profile import resolve
 from domain.customers.rows import insert_new
-from domain.errors import Duplicate, Invalid
+from domain.errors import Duplicate, Invalid, Reasons
 from domain.journal import Entry
 
 LARGEST_DATA = 8192
@@ -32,15 +32,20 @@ async def record_event(
 
     The same event again changes nothing; another one under the same external id is refused.
     """
-    key = rules.external_id(external_id)
-    name = rules.text(name, "name", 64)
-    occurred_at = rules.instant(occurred_at, "occurredAt")
     content = dict(data or {})
-    if not rules.storable(content):
-        raise Invalid("data has a value that cannot be stored", field="data")
-    encoded = db.encode(content)
-    if len(encoded) > LARGEST_DATA:
-        raise Invalid(f"data has at most {LARGEST_DATA} characters", field="data")
+    reasons = Reasons()
+    with reasons.gathered():
+        key = rules.external_id(external_id)
+    with reasons.gathered():
+        name = texts.text(name, "name", 64)
+    with reasons.gathered():
+        occurred_at = rules.instant(occurred_at, "occurredAt")
+    with reasons.gathered():
+        if customer_external_id is not None:
+            rules.external_id(customer_external_id, "customerExternalId")
+    with reasons.gathered():
+        encoded = _encoded(content)
+    reasons.refuse()
     async with db.transaction():
         customer = await resolve(
             who, customer_id, customer_external_id, create_since=occurred_at if create_customer else None
@@ -65,3 +70,12 @@ async def record_event(
         await totals.note_interaction(who.workspace_id, customer, occurred_at)
         await journal.write(who, Entry("event.recorded", event.id, customer))
     return event
+
+
+def _encoded(data: dict[str, Any]) -> str:
+    if not rules.storable(data):
+        raise Invalid("data has a value that cannot be stored", field="data")
+    encoded = db.encode(data)
+    if len(encoded) > LARGEST_DATA:
+        raise Invalid(f"data has at most {LARGEST_DATA} characters", field="data")
+    return encoded

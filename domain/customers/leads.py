@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from domain import db, journal, timekeeping
+from domain import db, journal, texts, timekeeping
 from domain.access import Principal
 from domain.customers import rules
 from domain.customers.models import Customer, Lead, LeadPotential, LeadSource
-from domain.customers.profile import resolve, upsert
+from domain.customers.profile import checked, resolve, upsert
 from domain.customers.rows import insert_new
 from domain.customers.rules import UNSET, Absent
-from domain.errors import Duplicate
+from domain.errors import Duplicate, Reasons
 from domain.journal import Entry
 
 
@@ -36,14 +36,17 @@ async def record_lead(
     `consent` says whether outbound contact was agreed to (C-48). The same lead again changes nothing;
     another lead under the same external id is refused.
     """
-    key = rules.external_id(external_id)
-    content: dict[str, Any] = {
-        "source": source,
-        "potential": potential,
-        "industry": None if industry is None else rules.text(industry, "industry", 120),
-        "consent": consent,
-        "acquired_at": rules.instant(acquired_at, "acquiredAt"),
-    }
+    reasons = Reasons()
+    content: dict[str, Any] = {"source": source, "potential": potential, "consent": consent}
+    with reasons.gathered():
+        key = rules.external_id(external_id)
+    with reasons.gathered():
+        content["industry"] = None if industry is None else texts.text(industry, "industry", 120)
+    with reasons.gathered():
+        content["acquired_at"] = rules.instant(acquired_at, "acquiredAt")
+    with reasons.gathered():
+        if customer_external_id is not None:
+            rules.external_id(customer_external_id, "customerExternalId")
     profile: dict[str, Any] = {
         field: value
         for field, value in (
@@ -55,6 +58,8 @@ async def record_lead(
         )
         if not isinstance(value, Absent)
     }
+    profile = await checked(who, profile, reasons)
+    reasons.refuse()
     async with db.transaction():
         customer = await resolve(who, customer_id, customer_external_id, create_since=content["acquired_at"])
         now = await timekeeping.now(who.workspace_id)

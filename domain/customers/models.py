@@ -33,6 +33,15 @@ class LeadPotential(StrEnum):
     NORMAL = "NORMAL"
 
 
+class ExclusionReason(StrEnum):
+    """Why a record is not one customer of ours to be counted (C-08)."""
+
+    TEST = "TEST"
+    MERGED = "MERGED"
+    ANONYMISED = "ANONYMISED"
+    OTHER = "OTHER"
+
+
 class Customer(Record):
     """A customer with running totals over completed orders.
 

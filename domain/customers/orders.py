@@ -11,7 +11,7 @@ from domain.customers import rules, totals
 from domain.customers.models import Order, OrderStatus
 from domain.customers.profile import resolve
 from domain.customers.rows import Row, insert_new, update_known
-from domain.errors import Conflict, Invalid, NotFound
+from domain.errors import Conflict, Invalid, NotFound, Reasons
 from domain.journal import Entry
 
 _COURSE = [OrderStatus.PAID, OrderStatus.DELIVERED, OrderStatus.REFUNDED]
@@ -124,15 +124,26 @@ async def record_order(
     now. With `create_customer` an unknown external id becomes a customer, registered since the order.
     """
     workspace = await workspaces.get(who.workspace_id)
-    key = rules.external_id(external_id)
-    ordered_at = rules.instant(ordered_at, "orderedAt")
-    rules.amount(amount_minor)
-    rules.quantity(quantity)
-    rules.currency(currency or workspace.currency, workspace.currency)
-    if delivered_at is not None:
-        delivered_at = rules.instant(delivered_at, "deliveredAt")
-        if status is OrderStatus.PAID:
-            raise Invalid("an order that is only paid has no delivery", field="deliveredAt")
+    reasons = Reasons()
+    with reasons.gathered():
+        key = rules.external_id(external_id)
+    with reasons.gathered():
+        if customer_external_id is not None:
+            rules.external_id(customer_external_id, "customerExternalId")
+    with reasons.gathered():
+        ordered_at = rules.instant(ordered_at, "orderedAt")
+    with reasons.gathered():
+        rules.amount(amount_minor)
+    with reasons.gathered():
+        rules.quantity(quantity)
+    with reasons.gathered():
+        rules.currency(currency or workspace.currency, workspace.currency, "amount.currency")
+    with reasons.gathered():
+        if delivered_at is not None:
+            delivered_at = rules.instant(delivered_at, "deliveredAt")
+            if status is OrderStatus.PAID:
+                raise Invalid("an order that is only paid has no delivery", field="deliveredAt")
+    reasons.refuse()
     becomes = dict(BECOMES)
     now = await timekeeping.now(who.workspace_id)
     if delivered_at is None:

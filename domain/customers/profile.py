@@ -1,23 +1,23 @@
 """Who a customer is: created and changed by the client's own key."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from domain import db, journal, timekeeping, workspaces
+from domain import db, journal, texts, timekeeping, workspaces
 from domain.access import Principal
 from domain.customers import rules, tagging
-from domain.customers.models import Customer
+from domain.customers.models import Customer, ExclusionReason
 from domain.customers.rows import create_customers, customer_row, insert_new
 from domain.customers.rules import UNSET, Absent
-from domain.errors import Conflict, Invalid, NotFound, Required
+from domain.errors import Conflict, Invalid, NotFound, Reasons, Required
 from domain.journal import Entry
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
-    "name": lambda value: rules.text(value, "name", 200),
-    "company": lambda value: rules.text(value, "company", 200),
+    "name": lambda value: texts.text(value, "name", 200),
+    "company": lambda value: texts.text(value, "company", 200),
     "phone": rules.phone,
-    "email": rules.email,
+    "email": texts.email,
     "registered_at": lambda value: rules.instant(value, "registeredAt"),
 }
 
@@ -39,9 +39,9 @@ async def upsert(
     """Create or change the customer with this external id; with it, whether they are new.
 
     What is left out stays as it is, null removes. `expected_version` 0 means: only if there is none
-    yet. The same values again change nothing and write no journal line.
+    yet. The same values again change nothing and write no journal line. Values that will not do are
+    refused together.
     """
-    key = rules.external_id(external_id)
     values: dict[str, Any] = {
         "name": name,
         "company": company,
@@ -51,15 +51,15 @@ async def upsert(
         "registered_at": registered_at,
         "synthetic": synthetic,
     }
-    given = {field: value for field, value in values.items() if value is not UNSET}
-    for field, check in _CHECKS.items():
-        if given.get(field) is not None:
-            given[field] = check(given[field])
-    if registered_at is None:
-        raise Required("registeredAt cannot be removed", field="registeredAt")
-    wanted = None if isinstance(tags, Absent) else rules.tags(tags)
-    if given.get("owner_id") is not None:
-        await _check_owner(who.workspace_id, given["owner_id"])
+    reasons, wanted = Reasons(), None
+    with reasons.gathered():
+        key = rules.external_id(external_id)
+    given = await checked(
+        who, {field: value for field, value in values.items() if value is not UNSET}, reasons
+    )
+    with reasons.gathered():
+        wanted = None if isinstance(tags, Absent) else rules.tags(tags)
+    reasons.refuse()
     async with db.transaction():
         now = await timekeeping.now(who.workspace_id)
         made = await insert_new("customers", [customer_row(who.workspace_id, key, now, **given)], "id")
@@ -88,30 +88,54 @@ async def upsert(
     return customer, bool(made)
 
 
-async def _check_owner(workspace_id: int, owner_id: int) -> None:
-    if await workspaces.find_staff(workspace_id, owner_id) is None:
-        raise NotFound("no such member of staff", field="ownerId")
+async def checked(who: Principal, given: Mapping[str, Any], reasons: Reasons) -> dict[str, Any]:
+    """What was given about a customer, as it is stored; whatever will not do is added to the reasons."""
+    good = dict(given)
+    for field, check in _CHECKS.items():
+        if given.get(field) is not None:
+            with reasons.gathered():
+                good[field] = check(given[field])
+    with reasons.gathered():
+        if "registered_at" in given and given["registered_at"] is None:
+            raise Required("registeredAt cannot be removed", field="registeredAt")
+    with reasons.gathered():
+        owner = given.get("owner_id")
+        if owner is not None and await workspaces.find_staff(who.workspace_id, owner) is None:
+            raise NotFound("no such member of staff", field="ownerId")
+    return good
 
 
 async def set_excluded(
-    who: Principal, customer_id: int, excluded: bool, expected_version: int | None = None
+    who: Principal,
+    customer_id: int,
+    excluded: bool,
+    expected_version: int | None = None,
+    *,
+    reason: ExclusionReason = ExclusionReason.OTHER,
 ) -> Customer:
-    """Take a test, merged or anonymised record out of every ranking, or back in (C-08)."""
+    """Take a test, merged or anonymised record out of every ranking, or back in (C-08).
+
+    Why it was taken out is in the journal: a word of a closed set, since there nothing personal may stand.
+    """
     async with db.transaction():
         customer = await Customer.load(who.workspace_id, customer_id)
         customer.expect(expected_version)
         if customer.excluded != excluded:
             await customer.must_change(excluded=excluded, updated_at=await timekeeping.now(who.workspace_id))
             name = "customer.excluded" if excluded else "customer.included"
-            await journal.write(who, Entry(name, customer.id, customer.id))
+            data = {"reason": reason.value} if excluded else None
+            await journal.write(who, Entry(name, customer.id, customer.id, data=data))
     return customer
 
 
-async def cancel_relationship(who: Principal, customer_id: int, at: datetime) -> Customer:
-    """Record that the customer has said goodbye (C-20). The first date given stands."""
-    at = rules.instant(at, "at")
+async def cancel_relationship(
+    who: Principal, customer_id: int, at: datetime | None = None, expected_version: int | None = None
+) -> Customer:
+    """Record that the customer has said goodbye, now or then (C-20). The first date given stands."""
+    at = await timekeeping.now(who.workspace_id) if at is None else rules.instant(at, "cancelledAt")
     async with db.transaction():
         customer = await Customer.load(who.workspace_id, customer_id)
+        customer.expect(expected_version)
         if customer.cancelled_at is None:
             await customer.must_change(
                 {"cancelled_at": None}, cancelled_at=at, updated_at=await timekeeping.now(who.workspace_id)

@@ -9,7 +9,7 @@ from tortoise.expressions import Q, Subquery
 from domain import db
 from domain.access import Principal
 from domain.customers import rules, tagging
-from domain.customers.models import BehaviourEvent, Customer, CustomerTag, Lead, RowError
+from domain.customers.models import BehaviourEvent, Customer, CustomerTag, ExclusionReason, Lead, RowError
 from domain.customers.models import Order as PlacedOrder
 from domain.errors import NotFound
 from domain.journal import JournalLine
@@ -61,6 +61,17 @@ async def look_alikes(who: Principal, customer: Customer) -> list[Customer]:
 
 async def tags_of(workspace_id: int, customer_ids: list[int]) -> Mapping[int, list[str]]:
     return await tagging.of(workspace_id, customer_ids)
+
+
+async def exclusion_reasons(workspace_id: int, customer_ids: list[int]) -> Mapping[int, ExclusionReason]:
+    """Why each of these was last excluded, for those that ever were; older lines name no reason."""
+    lines = JournalLine.filter(
+        workspace_id=workspace_id, subject="customer", subject_id__in=customer_ids, name="customer.excluded"
+    )
+    return {
+        line.subject_id: ExclusionReason(line.data.get("reason", ExclusionReason.OTHER))
+        for line in await lines.order_by("id")
+    }
 
 
 async def page(who: Principal, where: Q, order: Order, part: Slice) -> Page[Customer]:

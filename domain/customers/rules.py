@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final
 
-from domain.errors import Invalid, Required
+from domain.errors import Invalid
+from domain.texts import UNSTORABLE, text
 
 LONGEST_ID = 128
 LONGEST_TAG = 64
@@ -21,8 +22,6 @@ LARGEST_QUANTITY = 10**6
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Between these an instant is taken for meant."""
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PHONE = re.compile(r"\+?(?=(\D*[0-9]){3})[0-9() ./#x-]{3,39}", re.ASCII)
 
 
@@ -35,28 +34,9 @@ class Absent(Enum):
 UNSET: Final = Absent.UNSET
 
 
-def text(value: str, field: str, longest: int) -> str:
-    """One line or more of text. PostgreSQL cannot store NUL, and UTF-8 has no lone surrogates."""
-    value = value.strip()
-    if not value:
-        raise Required(f"{field} is empty", field=field)
-    if len(value) > longest:
-        raise Invalid(f"{field} has at most {longest} characters", field=field)
-    if _UNSTORABLE.search(value):
-        raise Invalid(f"{field} has a character that cannot be stored", field=field)
-    return value
-
-
 def external_id(value: str, field: str = "externalId") -> str:
     """The client's own key: 1 to 128 characters, compared exactly."""
     return text(value, field, LONGEST_ID)
-
-
-def email(value: str, field: str = "email") -> str:
-    value = text(value, field, 254)
-    if not _EMAIL.fullmatch(value):
-        raise Invalid(f"{field} is not an e-mail address", field=field)
-    return value
 
 
 def phone(value: str, field: str = "phone") -> str:
@@ -99,14 +79,15 @@ def quantity(value: int, field: str = "quantity") -> int:
 def currency(value: str, of_workspace: str, field: str = "currency") -> str:
     """Sums are only kept in one currency: the workspace's."""
     if value != of_workspace:
-        raise Invalid(f"{field} is not {of_workspace}, the currency of this workspace", field=field)
+        named = field.rpartition(".")[2]
+        raise Invalid(f"{named} is not {of_workspace}, the currency of this workspace", field=field)
     return value
 
 
 def storable(value: Any) -> bool:
     """Whether both databases can store a JSON value: its texts, and numbers that are numbers."""
     if isinstance(value, str):
-        return not _UNSTORABLE.search(value)
+        return not UNSTORABLE.search(value)
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from domain import money, timekeeping
+from domain import money, texts, timekeeping
 from domain.customers import rules
 from domain.customers.csv_rows import Record
 from domain.customers.models import OrderStatus
@@ -192,10 +192,10 @@ def customer_sheet(tz: ZoneInfo) -> Sheet:
     return Sheet(
         columns={
             "customer_id": rules.external_id,
-            "name": lambda cell, column: rules.text(cell, column, 200),
-            "company": lambda cell, column: rules.text(cell, column, 200),
+            "name": lambda cell, column: texts.text(cell, column, 200),
+            "company": lambda cell, column: texts.text(cell, column, 200),
             "phone": rules.phone,
-            "email": rules.email,
+            "email": texts.email,
             "registered_at": moment(tz),
             "tags": lambda cell, column: rules.tags((t for t in cell.split(";") if t.strip()), column),
         },

@@ -1,7 +1,7 @@
 """Set-based statements with named parameters, and one transaction per action.
 
-The same text runs on both databases: `:name` becomes the driver's placeholder, a list becomes as many
-placeholders as it has members, and `{now}` is machine time: the database's own clock.
+The same text runs on both databases: `:name` becomes the driver's placeholder, a list behind IN or NOT IN
+becomes as many placeholders as it has members, and `{now}` is machine time: the database's own clock.
 """
 
 import re
@@ -23,7 +23,9 @@ M = TypeVar("M", bound=Model)
 Hook = Callable[[], Awaitable[None] | None]
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+_MEMBERSHIP = re.compile(r"\b(NOT\s+)?IN\s+:([a-z_][a-z0-9_]*)", re.IGNORECASE)
 _hooks: ContextVar[list[Hook] | None] = ContextVar("after_commit", default=None)
+_LISTS = (list, tuple, set, frozenset)
 BATCH = 500
 """Rows in one multi-row INSERT: well below both databases' limit of 32,766 parameters."""
 
@@ -48,12 +50,21 @@ def _compile(sql: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
                     f"now__{name}": datetime.fromtimestamp(now.timestamp() + params[name], UTC),
                 }
 
+    def among_none(match: re.Match[str]) -> str:
+        # Nothing is in an empty list and everything is outside of it, NULL too; `IN (NULL)` says neither.
+        value = params[match[2]]
+        if not isinstance(value, _LISTS) or value:
+            return match[0]
+        if postgres:
+            return "<> ALL ('{}')" if match[1] else "= ANY ('{}')"
+        return f"{match[1] or ''}IN ()"
+
     def place(match: re.Match[str]) -> str:
         name = match[1]
         value = params[name]
-        if isinstance(value, list | tuple | set | frozenset):
+        if isinstance(value, _LISTS):
             if not value:
-                return "(NULL)"
+                raise ValueError(f"{name}: an empty list stands only behind IN or NOT IN")
             marks = []
             for item in value:
                 values.append(_bound(item))
@@ -67,7 +78,7 @@ def _compile(sql: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
             numbered[name] = f"${len(values)}"
         return numbered[name]
 
-    return _PARAMETER.sub(place, sql), values
+    return _PARAMETER.sub(place, _MEMBERSHIP.sub(among_none, sql)), values
 
 
 def _bound(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from typing import Any
 
-from domain import runs, workspaces
+from domain import db, runs, workspaces
 from domain.access import BUILDERS, Principal
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.runs import Run
@@ -30,19 +30,22 @@ async def thresholds_set(
     may (`Forbidden`); lines that contradict each other are refused with a problem for each. With
     `expected`, refused with `Conflict` when another version holds by now.
     """
-    now = await thresholds(who.workspace_id)
-    if expected is not None and expected != now.number:
-        raise Conflict(f"expected version {expected}, it is {now.number}", field="expectedVersion")
-    base, name = now.thresholds, now.preset
-    if preset is not None:
-        if preset not in PRESETS:
-            raise Invalid(f"{preset!r} is not one of {', '.join(PRESETS)}", field="preset")
-        base, name = PRESETS[preset], preset
-    for unknown in changes.keys() - _NAMES:
-        raise Invalid(f"there is no threshold {unknown!r}", field=f"input.{camel(unknown)}")
-    if "silver_rule" in changes:
-        changes["silver_rule"] = SilverRule(changes["silver_rule"])
-    lines = replace(base, **changes)
-    lines.check()
-    number = await workspaces.preset_set(who, SETTING, name, lines.document())
-    return ThresholdsVersion(number, name, lines)
+    async with db.transaction():
+        # Held first, so that of two who move different lines at once the second adds to the first.
+        await workspaces.hold(who.workspace_id)
+        now = await thresholds(who.workspace_id)
+        if expected is not None and expected != now.number:
+            raise Conflict(f"expected version {expected}, it is {now.number}", field="expectedVersion")
+        base, name = now.thresholds, now.preset
+        if preset is not None:
+            if preset not in PRESETS:
+                raise Invalid(f"{preset!r} is not one of {', '.join(PRESETS)}", field="preset")
+            base, name = PRESETS[preset], preset
+        for unknown in changes.keys() - _NAMES:
+            raise Invalid(f"there is no threshold {unknown!r}", field=f"input.{camel(unknown)}")
+        if "silver_rule" in changes:
+            changes["silver_rule"] = SilverRule(changes["silver_rule"])
+        lines = replace(base, **changes)
+        lines.check()
+        number = await workspaces.preset_set(who, SETTING, name, lines.document())
+        return ThresholdsVersion(number, name, lines)

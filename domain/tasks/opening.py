@@ -8,7 +8,7 @@ from typing import Any
 from domain import contacts, customers, db, journal, timekeeping, workspaces
 from domain.access import Principal
 from domain.contacts import Channel, ContactDecision, Purpose, Verdict
-from domain.errors import Invalid, NotFound, Required
+from domain.errors import Invalid, NotFound, Reasons, Required
 from domain.journal import Entry
 from domain.language import Label
 from domain.tasks.care import Care, CarePolicy, policy, rung_at
@@ -158,7 +158,9 @@ async def create(who: Principal, draft: Draft) -> tuple[Task, bool]:
         opened = await open_many(who, [draft])
         if draft.dedupe_key in opened.refused and not draft.always:
             reasons = opened.refused[draft.dedupe_key].reasons
-            raise ChannelRefused(f"the contact policy refuses this: {reasons[0]['rule']}", field="channel")
+            raise ChannelRefused(
+                f"the contact policy refuses this: {reasons[0]['rule']}", field="input.channel"
+            )
         task = await Task.get(
             workspace_id=who.workspace_id, dedupe_key=draft.dedupe_key, state__in=list(OPEN_STATES)
         )
@@ -166,18 +168,26 @@ async def create(who: Principal, draft: Draft) -> tuple[Task, bool]:
 
 
 async def _check(who: Principal, draft: Draft) -> None:
-    if not draft.title.strip():
-        raise Required("a task needs a title", field="input.title")
+    """Refuse what will not do, all of it at once."""
+    reasons, workspace_id = Reasons(), who.workspace_id
+    with reasons.gathered():
+        if not draft.title.strip():
+            raise Required("a task needs a title", field="input.title")
     for name, field in (("title", "title"), ("script", "script"), ("dedupe_key", "dedupeKey")):
-        if len(getattr(draft, name)) > LONGEST[name]:
-            raise Invalid(f"{field} has at most {LONGEST[name]} characters", field=f"input.{field}")
-    workspace_id = who.workspace_id
-    if await customers.find(who, draft.customer_id) is None:
-        raise NotFound("no such customer", field="input.customerId")
-    if draft.assignee_id is not None and await workspaces.find_staff(workspace_id, draft.assignee_id) is None:
-        raise NotFound("no such member of staff", field="input.assigneeId")
-    if draft.team_id is not None and await workspaces.Team.find(workspace_id, draft.team_id) is None:
-        raise NotFound("no such team", field="input.teamId")
+        with reasons.gathered():
+            if len(getattr(draft, name)) > LONGEST[name]:
+                raise Invalid(f"{field} has at most {LONGEST[name]} characters", field=f"input.{field}")
+    with reasons.gathered():
+        if await customers.find(who, draft.customer_id) is None:
+            raise NotFound("no such customer", field="input.customerId")
+    assignee, team = draft.assignee_id, draft.team_id
+    with reasons.gathered():
+        if assignee is not None and await workspaces.find_staff(workspace_id, assignee) is None:
+            raise NotFound("no such member of staff", field="input.assigneeId")
+    with reasons.gathered():
+        if team is not None and await workspaces.Team.find(workspace_id, team) is None:
+            raise NotFound("no such team", field="input.teamId")
+    reasons.refuse()
 
 
 async def _title(workspace_id: int, kind: TaskKind) -> str:

@@ -5,7 +5,6 @@ from datetime import datetime
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain import db
 from domain.access import Principal
 from domain.paging import Order, Page, Slice
 from domain.paging import page as paged
@@ -45,18 +44,6 @@ async def escalations_by_task(workspace_id: int, task_ids: list[int]) -> dict[in
     for row in await Escalation.filter(workspace_id=workspace_id, task_id__in=task_ids).order_by("rung"):
         found[row.task_id].append(row)
     return found
-
-
-async def open_counts(workspace_id: int, now: datetime) -> tuple[int, int]:
-    """Open tasks, and how many of them are overdue."""
-    row = await db.one(
-        """SELECT count(*) AS open, count(CASE WHEN due_at < :now THEN 1 END) AS overdue FROM tasks
-           WHERE workspace_id = :workspace AND state IN ('OPEN', 'IN_PROGRESS', 'SNOOZED')""",
-        workspace=workspace_id,
-        now=now,
-    )
-    assert row is not None
-    return row["open"], row["overdue"]
 
 
 def overdue(task: Task, now: datetime) -> bool:

@@ -1,19 +1,19 @@
-"""Changes to a workspace, its staff, its keys and its settings."""
+"""Changes to a workspace, its keys and its settings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from tortoise.exceptions import IntegrityError
-
 from domain import db, journal, timekeeping
 from domain.access import ADMINS, Principal, Role, system
-from domain.errors import DomainError, Duplicate, ErrorCode, Forbidden, Invalid, NotFound
+from domain.errors import DomainError, ErrorCode, Forbidden, Invalid, NotFound, Reasons
 from domain.journal import Entry, Feed
 from domain.language import Language
+from domain.money import CURRENCIES
+from domain.texts import text
 from domain.workspaces import keys as credentials
-from domain.workspaces.models import ApiKey, SettingVersion, Team, TeamMember, User, Workspace
-from domain.workspaces.queries import setting
+from domain.workspaces.models import ApiKey, SettingVersion, Workspace
+from domain.workspaces.queries import find_staff, setting
 
 NIGHTLY_AT = time(2, 0)
 LONGEST_NAME = 120
@@ -35,8 +35,9 @@ async def create(
 ) -> Workspace:
     """A new workspace; with `clock_at`, a sandbox whose clock stands there until it is turned."""
     timekeeping.zone(zone)
-    if len(currency) != 3 or not currency.isascii() or not currency.isupper():
-        raise Invalid(f"{currency!r} is not an ISO 4217 currency code", field="currency")
+    name = text(name, "name", LONGEST_NAME)
+    if currency not in CURRENCIES:
+        raise Invalid(f"{currency!r} is not a currency code of ISO 4217, such as CNY", field="currency")
     async with db.transaction():
         workspace = await Workspace.create(
             name=name,
@@ -52,30 +53,6 @@ async def create(
     return workspace
 
 
-async def add_user(workspace_id: int, name: str, email: str, role: Role) -> User:
-    try:
-        async with db.transaction():
-            user = await User.create(
-                workspace_id=workspace_id,
-                name=name,
-                email=email,
-                role=role,
-                created_at=timekeeping.machine_now(),
-            )
-            await journal.write(system(workspace_id), Entry("user.added", user.id, data={"role": role}))
-    except IntegrityError:
-        raise Duplicate("a member of staff has this e-mail address", field="email") from None
-    return user
-
-
-async def add_team(workspace_id: int, name: str) -> Team:
-    return await Team.create(workspace_id=workspace_id, name=name, created_at=timekeeping.machine_now())
-
-
-async def join_team(team: Team, user: User) -> None:
-    await TeamMember.create(workspace_id=team.workspace_id, team_id=team.id, user_id=user.id)
-
-
 async def create_key(
     who: Principal,
     *,
@@ -85,43 +62,69 @@ async def create_key(
     scopes: Sequence[str] = (),
     topics: Sequence[str] = (),
     expires_at: datetime | None = None,
+    known_scopes: Collection[str] | None = None,
+    known_topics: Collection[str] | None = None,
 ) -> credentials.NewKey:
     """A new API key; its secret is in the answer and nowhere else.
 
     Nobody hands out more than they have: only an owner makes an owner's key, and a key with scopes or
-    topics makes none with others.
+    topics makes none with others. What scopes and topics there are is the API's to say: what it does not
+    know is refused, since a misspelt one would make a key that can do nothing.
     """
-    if role is Role.OWNER and who.role is not Role.OWNER:
-        raise Forbidden("only an owner may create a key with the role OWNER", field="input.role")
-    if user_id is not None:
-        user = await User.find(who.workspace_id, user_id)
-        if user is None:
-            raise NotFound("no such member of staff", field="input.userId")
-        if user.role is Role.OWNER and who.role is not Role.OWNER:
-            raise Forbidden("only an owner may create a key for an owner", field="input.userId")
-    for kind, own, given in (("scopes", who.scopes, scopes), ("topics", who.topics, topics)):
-        if own and not (given and own.issuperset(given)):
-            raise Forbidden(f"this key cannot give {kind} that it has not", field=f"input.{kind}")
-    if expires_at is not None and expires_at <= timekeeping.machine_now():
-        raise Invalid("the key would have expired already", field="input.expiresAt")
-    if not 1 <= len(name.strip()) <= LONGEST_NAME:
-        raise Invalid(f"a key's name has 1 to {LONGEST_NAME} characters", field="input.name")
+    reasons = Reasons()
+    with reasons.gathered():
+        name = text(name, "input.name", LONGEST_NAME)
+    with reasons.gathered():
+        if role is Role.OWNER and who.role is not Role.OWNER:
+            raise Forbidden("only an owner may create a key with the role OWNER", field="input.role")
+    for kind, given, own, known in (
+        ("scopes", scopes, who.scopes, known_scopes),
+        ("topics", topics, who.topics, known_topics),
+    ):
+        with reasons.gathered():
+            _check_names(kind, given, own, known)
+    with reasons.gathered():
+        if expires_at is not None and expires_at <= timekeeping.machine_now():
+            raise Invalid("the key would have expired already", field="input.expiresAt")
     key_id, whole, hashed = credentials.make_secret()
     async with db.transaction():
+        with reasons.gathered():
+            if user_id is not None:
+                await _check_bearer(who, user_id)
+        reasons.refuse()
         key = await ApiKey.create(
             workspace_id=who.workspace_id,
-            name=name.strip(),
+            name=name,
             key_id=key_id,
             secret_hash=hashed,
             role=role,
             user_id=user_id,
-            scopes=sorted(scopes),
-            topics=sorted(topics),
+            scopes=sorted(set(scopes)),
+            topics=sorted(set(topics)),
             expires_at=expires_at,
             created_at=timekeeping.machine_now(),
         )
         await journal.write(who, Entry("api_key.created", key.id, data={"role": role}))
     return credentials.NewKey(key, whole)
+
+
+def _check_names(kind: str, given: Sequence[str], own: frozenset[str], known: Collection[str] | None) -> None:
+    unknown = sorted(set(given) - set(known)) if known is not None else []
+    if unknown:
+        shown = ", ".join(repr(name[:LONGEST_NAME]) for name in unknown[:5])
+        raise Invalid(f"there are no {kind} of these names: {shown}", field=f"input.{kind}")
+    if own and not (given and own.issuperset(given)):
+        raise Forbidden(f"this key cannot give {kind} that it has not", field=f"input.{kind}")
+
+
+async def _check_bearer(who: Principal, user_id: int) -> None:
+    """Held, so that whoever is being deactivated has no key made for them meanwhile."""
+    await hold(who.workspace_id)
+    user = await find_staff(who.workspace_id, user_id)
+    if user is None:
+        raise NotFound("no such member of staff", field="input.userId")
+    if user.role is Role.OWNER and who.role is not Role.OWNER:
+        raise Forbidden("only an owner may create a key for an owner", field="input.userId")
 
 
 async def revoke_key(who: Principal, key_id: int) -> ApiKey:
@@ -135,11 +138,22 @@ async def revoke_key(who: Principal, key_id: int) -> ApiKey:
     return key
 
 
+async def hold(workspace_id: int) -> None:
+    """Until the running transaction ends, whoever else would change this workspace's staff or settings waits.
+
+    What is read afterwards is what the one before has committed.
+    """
+    assert db.in_transaction()
+    if db.is_postgres():  # on SQLite one transaction writes at a time anyway
+        await db.rows("SELECT id FROM workspaces WHERE id = :id FOR NO KEY UPDATE", id=workspace_id)
+
+
 async def preset_set(who: Principal, name: str, preset: str, value: dict[str, Any]) -> int:
     """A new version of a group of settings; its number. The same value again makes no new version."""
     if who.role not in ADMINS:
         raise Forbidden("only an owner or admin changes settings")
     async with db.transaction():
+        await hold(who.workspace_id)
         latest = await setting(who.workspace_id, name)
         if latest.number and latest.value == value:
             return latest.number

@@ -70,6 +70,27 @@ async def teams_of(workspace_id: int, user_id: int) -> tuple[int, ...]:
     return tuple(row["team_id"] for row in found)
 
 
+async def members_by_team(workspace_id: int, team_ids: list[int]) -> dict[int, list[User]]:
+    """Who is in each team and still works here, in the order in which they came."""
+    pairs = await TeamMember.filter(workspace_id=workspace_id, team_id__in=team_ids)
+    known = await User.by_ids(workspace_id, [pair.user_id for pair in pairs])
+    found: dict[int, list[User]] = {team_id: [] for team_id in team_ids}
+    for pair in sorted(pairs, key=lambda pair: pair.user_id):
+        if known[pair.user_id].active:
+            found[pair.team_id].append(known[pair.user_id])
+    return found
+
+
+async def teams_by_user(workspace_id: int, user_ids: list[int]) -> dict[int, list[Team]]:
+    """The teams that each member of staff is in, the oldest first."""
+    pairs = await TeamMember.filter(workspace_id=workspace_id, user_id__in=user_ids)
+    known = await Team.by_ids(workspace_id, [pair.team_id for pair in pairs])
+    found: dict[int, list[Team]] = {user_id: [] for user_id in user_ids}
+    for pair in sorted(pairs, key=lambda pair: pair.team_id):
+        found[pair.user_id].append(known[pair.team_id])
+    return found
+
+
 async def keys(who: Principal) -> list[ApiKey]:
     return await ApiKey.filter(workspace_id=who.workspace_id).order_by("id")
 

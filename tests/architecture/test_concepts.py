@@ -32,6 +32,7 @@ FLOOR = {
     "paging",
     "records",
     "settings",
+    "texts",
     "timekeeping",
 }
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

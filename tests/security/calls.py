@@ -14,6 +14,8 @@ ID_OF = {
     "staffId": "User",
     "assigneeId": "User",
     "teamId": "Team",
+    "teamIds": "Team",
+    "memberIds": "User",
     "segmentId": "Segment",
     "customerId": "Customer",
     "fileId": "File",
@@ -34,6 +36,13 @@ ID_OF_FIELD = {
     "campaign": "Campaign",
     "report": "Report",
     "apiKeyRevoke": "ApiKey",
+    "userUpdate": "User",
+    "userDeactivate": "User",
+    "userReactivate": "User",
+    "teamUpdate": "Team",
+    "customerCancel": "Customer",
+    "customerExclude": "Customer",
+    "customerInclude": "Customer",
     "runCancel": "Run",
     "runRetry": "Run",
     "orderStatusSet": "Order",
@@ -69,6 +78,7 @@ def type_of_id(field: str, path: tuple[str, ...]) -> str:
 def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
     """Arguments with which a root field does something, on the objects with these ids."""
     money = {"amount": "12.50", "currency": "CNY"}
+    colleague = ids.get("Colleague", ids["User"])
     known: dict[str, dict[str, Any]] = {
         "contactDecision": {
             "customerId": ids["Customer"],
@@ -90,6 +100,22 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "report": {"id": ids["Report"]},
         "apiKeyCreate": {"input": {"name": "second", "role": "PLANNER"}},
         "apiKeyRevoke": {"id": ids["ApiKey"]},
+        "userCreate": {
+            "input": {
+                "name": "Somebody",
+                "email": "somebody@care.test",
+                "role": "EXECUTOR",
+                "teamIds": [ids["Team"]],
+            }
+        },
+        "userUpdate": {"id": colleague, "input": {"name": "Somebody Else"}},
+        "userDeactivate": {"id": colleague},
+        "userReactivate": {"id": colleague},
+        "teamCreate": {"input": {"name": "Night", "memberIds": [ids["User"]]}},
+        "teamUpdate": {"id": ids["Team"], "input": {"name": "Day"}},
+        "customerCancel": {"id": ids["Customer"], "cancelledAt": EARLIER},
+        "customerExclude": {"id": ids["Customer"], "reason": "TEST"},
+        "customerInclude": {"id": ids["Customer"]},
         "workspaceClockAdvance": {"to": LATER},
         "runCancel": {"id": ids["Run"]},
         "runRetry": {"id": ids.get("FailedRun", ids["Run"])},

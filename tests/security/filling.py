@@ -122,6 +122,8 @@ async def an_id_of_each_type(house: House) -> dict[str, str]:
     assert file is not None
     program = await ApiKey.get(workspace_id=house.id, name="program")
     found["ApiKey"] = global_id("ApiKey", program.id)
+    # The first member of staff is the only owner, with whom an admin may do nothing.
+    found["Colleague"] = global_id("User", house.staff[Role.SUPPORT].id)
     failed = await Run.get(workspace_id=house.id, state=RunState.FAILED)
     found["FailedRun"] = global_id("Run", failed.id)
     return found | {"Segment": global_id("Segment", reached.segment_id), "File": global_id("File", file.id)}

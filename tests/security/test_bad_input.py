@@ -86,7 +86,15 @@ def fault(name: str, leaf: Leaf, told: dict[str, Any]) -> str | None:
     for reason in payload["userErrors"]:
         if not {leaf.path[-1], WITH.get(leaf.path[-1])} & set(reason["field"]):
             return f"names another place: {reason}"
+        if not stands_in(name, reason["field"]):
+            return f"names no path of the arguments: {reason}"
     return None
+
+
+def stands_in(name: str, path: list[str]) -> bool:
+    """Whether a mutation has a value at this path from its arguments on, such as input.email."""
+    own = surface.leaves(surface.root("mutation").fields[name])
+    return any(list(leaf.path[: len(path)]) == path for leaf in own)
 
 
 def failing(wrong: list[str]) -> str:

@@ -58,6 +58,35 @@ async def test_an_empty_list_matches_nothing(words: None) -> None:
     assert await db.execute("DELETE FROM words WHERE word IN :wanted", wanted=[]) == 0
 
 
+@pytest.mark.parametrize("column", ["id", "word", "at"])
+async def test_everything_is_outside_of_an_empty_list_and_nothing_in_it(words: None, column: str) -> None:
+    """Whatever the column's type, and NULL too: no `at` is set."""
+    everything = await db.rows("SELECT id FROM words ORDER BY id")
+    outside = f"SELECT id FROM words WHERE {column} NOT IN :none ORDER BY id"
+    assert await db.rows(outside, none=[]) == everything != []
+    assert (
+        await db.rows(f"SELECT id FROM words WHERE NOT ({column} in :none) ORDER BY id", none=[])
+        == everything
+    )
+    assert await db.value(f"SELECT count(*) FROM words WHERE {column} not  in :none", none=set()) == 3
+    assert await db.rows(f"SELECT id FROM words WHERE {column} IN :none", none=()) == []
+
+
+async def test_a_list_that_is_not_empty_keeps_its_members_out(words: None) -> None:
+    left = await db.rows(
+        "SELECT id FROM words WHERE id NOT IN :ids AND id NOT IN :none AND word <> :word",
+        ids=[0],
+        none=[],
+        word="oak",
+    )
+    assert [row["id"] for row in left] == [1]
+
+
+async def test_an_empty_list_elsewhere_is_a_mistake(words: None) -> None:
+    with pytest.raises(ValueError, match="ids: an empty list"):
+        await db.rows("SELECT id FROM words WHERE id = ANY :ids", ids=[])
+
+
 async def test_a_list_may_be_used_twice_beside_other_parameters(words: None) -> None:
     found = await db.rows(
         "SELECT id FROM words WHERE id IN :ids AND word <> :word AND id IN :ids", ids=[0, 1], word="ash"

@@ -1,5 +1,6 @@
 """The lines between groups: presets, versions and refusals."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -79,6 +80,36 @@ async def test_lines_that_moved_since_they_were_read_are_not_overwritten(house: 
     with pytest.raises(Conflict):
         await segments.thresholds_set(house.admin, expected=0, new_days=60)
     assert (await segments.thresholds(house.id)).thresholds.new_days == 30
+
+
+async def test_ten_at_once_are_ten_versions_and_the_lines_of_all_are_moved(house: House) -> None:
+    moves = {
+        name: getattr(Thresholds(), name) + 1 for name in ("new_days", "mature_orders", "vip_above_minor")
+    }
+    callers = [
+        *(segments.thresholds_set(house.admin, **{name: value}) for name, value in moves.items()),
+        *(segments.thresholds_set(house.owner, silver_percent=50 + n) for n in range(7)),
+    ]
+    made = await asyncio.gather(*callers)
+    assert sorted(version.number for version in made) == list(range(1, 11))
+    held = await segments.thresholds(house.id)
+    assert {name: getattr(held.thresholds, name) for name in moves} == moves
+    assert [line["name"] for line in await table("journal")].count("setting.changed") == 10
+
+
+async def test_ten_with_one_wish_at_once_are_one_version(house: House) -> None:
+    made = await asyncio.gather(*(segments.thresholds_set(house.admin, "CDNOW_USD") for _ in range(10)))
+    assert {version.number for version in made} == {1}
+    assert len(await table("setting_versions")) == 1
+
+
+async def test_of_ten_at_once_who_saw_the_same_lines_one_moves_them(house: House) -> None:
+    told = await asyncio.gather(
+        *(segments.thresholds_set(house.admin, expected=0, new_days=30 + n) for n in range(10)),
+        return_exceptions=True,
+    )
+    assert sorted(type(one).__name__ for one in told) == ["Conflict"] * 9 + ["ThresholdsVersion"]
+    assert len(await table("setting_versions")) == 1
 
 
 async def test_only_an_owner_or_admin_moves_the_lines(house: House) -> None:
