@@ -34,9 +34,9 @@ from domain.customers.queries import (
     row_errors_page,
     tagged,
     tags_of,
-    timeline,
 )
 from domain.customers.rules import UNSET
+from domain.customers.timeline import TimelineEntry, timeline, timelines
 from domain.customers.totals import note_interaction
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "RowError",
+    "TimelineEntry",
     "by_external_id",
     "by_ids",
     "cancel_relationship",
@@ -78,5 +79,6 @@ __all__ = [
     "tagged",
     "tags_of",
     "timeline",
+    "timelines",
     "upsert",
 ]

@@ -12,7 +12,6 @@ from domain.customers import rules, tagging
 from domain.customers.models import BehaviourEvent, Customer, CustomerTag, Lead, RowError
 from domain.customers.models import Order as PlacedOrder
 from domain.errors import NotFound
-from domain.journal import JournalLine
 from domain.paging import Order, Page, Slice
 from domain.paging import page as paged
 
@@ -86,15 +85,6 @@ async def events_page(who: Principal, where: Q, order: Order, part: Slice) -> Pa
 async def row_errors_page(who: Principal, run_id: int, part: Slice) -> Page[RowError]:
     """The rows that an import did not take, in the order of the file."""
     return await paged(RowError.filter(workspace_id=who.workspace_id, run_id=run_id), Order("line"), part)
-
-
-async def timeline(who: Principal, customer_id: int, part: Slice) -> Page[JournalLine]:
-    """What happened to and around a customer, the latest first."""
-    return await paged(
-        JournalLine.filter(workspace_id=who.workspace_id, customer_id=customer_id),
-        Order("id", descending=True),
-        part,
-    )
 
 
 async def leads_by_ids(workspace_id: int, ids: list[int]) -> Mapping[int, Lead]:
