@@ -5,13 +5,12 @@ from datetime import date, datetime
 from typing import Annotated, Any, cast
 
 import strawberry
-from tortoise.expressions import Q
 
 import api.customers.enums  # noqa: F401
 from api.connections import After, Before, Connection, First, Last, connection, nested, part
 from api.context import Info, load, who
 from api.customers.timeline import TimelineEntry
-from api.filters import DateTimeFilter, EnumFilter, IdFilter, StringFilter, where_q
+from api.filters import DateTimeFilter, EnumFilter, where_q
 from api.nodes import Node, extends, node_type, row_type
 from api.permissions import personal
 from api.runs.types import Run
@@ -214,37 +213,3 @@ class RunRowErrors:
     ) -> Connection[RowError]:
         page = await customers.row_errors_page(who(info), self.id, part(first, last, after, before))
         return cast(Connection[RowError], connection(page))
-
-
-@strawberry.input(description="Which customers.")
-class CustomerWhere:
-    external_id: StringFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="By external id."
-    )
-    name: StringFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="By name; not for roles that see names masked."
-    )
-    owner: IdFilter | None = strawberry.field(default=strawberry.UNSET, description="By member of staff.")
-    tag: StringFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="By tag: `eq` and `in` only."
-    )
-    registered_at: DateTimeFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="By when they became known."
-    )
-    and_: list["CustomerWhere"] | None = strawberry.field(
-        default=strawberry.UNSET, name="and", description="All of these."
-    )
-    or_: list["CustomerWhere"] | None = strawberry.field(
-        default=strawberry.UNSET, name="or", description="At least one of these."
-    )
-    not_: "CustomerWhere | None" = strawberry.field(
-        default=strawberry.UNSET, name="not", description="Not this."
-    )
-
-
-CUSTOMER_COLUMNS: dict[str, Any] = {
-    "external_id": "external_id",
-    "owner": ("owner_id", "User"),
-    "registered_at": "registered_at",
-}
-NOTHING = Q(id=-1)
