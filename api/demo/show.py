@@ -34,7 +34,7 @@ async def show(client: Client) -> list[str]:
         f"care tiers  {tiers}   open tasks {data['tasks']['totalCount']:,}   "
         f"report {{url}}{report['html']['url']}",
         f"query         curl -s {{url}}/graphql -H '{head}' -H 'Content-Type: application/json' -d "
-        '\'{"query":"{ tasks(first: 3) { nodes { id title dueAt customer { externalId rfm { tier } } } } }"}\'',
+        '\'{"query":"{ tasks(first: 3) { nodes { id title dueAt assignee { name } customer { externalId rfm { tier } } } } }"}\'',
         f"mutation      curl -s {{url}}/graphql -H '{head}' -H 'Content-Type: application/json' -d "
         f'\'{{"query":"mutation {{ taskComplete(id: \\"{task["id"]}\\", input: {{result: REACHED}}) '
         "{ __typename } }\"}'",

@@ -14,7 +14,7 @@ from domain.customers.models import (
     RowError,
 )
 from domain.customers.orders import record_order, set_order_status
-from domain.customers.profile import cancel_relationship, set_excluded, upsert
+from domain.customers.profile import cancel_relationship, set_excluded, share_out, upsert
 from domain.customers.queries import (
     GrandTotals,
     by_external_id,
@@ -76,6 +76,7 @@ __all__ = [
     "row_errors_page",
     "set_excluded",
     "set_order_status",
+    "share_out",
     "tagged",
     "tags_of",
     "timeline",
