@@ -24,6 +24,7 @@ def coded(code: Code, message: str) -> GraphQLError:
 
 
 def bad_request(error: DomainError) -> GraphQLError:
-    """A query's no: there is no payload that could carry a refusal."""
-    where = ".".join(error.problems[0].field)
-    return coded(Code.BAD_REQUEST, f"{where}: {error}" if where else str(error))
+    """A query's no: there is no payload that could carry a refusal. It names the argument, and once."""
+    path = error.problems[0].field
+    named = not path or str(error).startswith(f"{path[-1]} ")
+    return coded(Code.BAD_REQUEST, str(error) if named else f"{'.'.join(path)}: {error}")

@@ -35,7 +35,7 @@ OWN_WORK_ONLY = frozenset({Role.EXECUTOR})
 
 @dataclass(frozen=True)
 class Principal:
-    """One caller in one workspace. `kind` is `user`, `api_key` or `system`; `id` is that row's id."""
+    """One caller in one workspace: a `user`, `api_key` or `run` with that row's id, or the machine with 0."""
 
     workspace_id: int
     role: Role
@@ -50,8 +50,8 @@ class Principal:
 
     @property
     def label(self) -> str:
-        """How journal lines and runs name the caller: no personal data."""
-        return f"{self.kind}:{self.id}"
+        """How journal lines and runs name the caller, such as `user:3` or `timer`: no personal data."""
+        return f"{self.kind}:{self.id}" if self.id else self.kind
 
     @property
     def sees_personal(self) -> bool:
@@ -62,6 +62,6 @@ class Principal:
         return self.role in OWN_WORK_ONLY
 
 
-def system(workspace_id: int, what: str = "system") -> Principal:
-    """The machine itself, acting in one workspace: timers, reactions and runs."""
-    return Principal(workspace_id=workspace_id, role=Role.OWNER, kind=what, id=0)
+def system(workspace_id: int, what: str = "system", number: int = 0) -> Principal:
+    """The machine itself, acting in one workspace: a timer, a reaction, or the run of this number."""
+    return Principal(workspace_id=workspace_id, role=Role.OWNER, kind=what, id=number)

@@ -27,3 +27,8 @@ def exponent(currency: str) -> int:
 def amount(minor: int, currency: str) -> Decimal:
     """Minor units as an amount in the main unit."""
     return Decimal(minor).scaleb(-exponent(currency))
+
+
+def shown(minor: int, currency: str) -> str:
+    """Minor units as people read them, such as `CNY 10,000.00`."""
+    return f"{currency} {amount(minor, currency):,}"

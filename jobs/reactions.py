@@ -2,19 +2,30 @@
 
 from datetime import datetime
 
-from domain import tasks
+from domain import contacts, tasks, timekeeping
 from domain.access import Principal
+from domain.contacts import Purpose
 from domain.feeds import Reaction
 from domain.journal import JournalLine
 
 
-async def _first_touch(who: Principal, line: JournalLine) -> None:
+async def _lead(who: Principal, line: JournalLine) -> None:
+    """A lead without consent is kept from marketing; the first touch is owed all the same (C-48)."""
     assert line.customer_id is not None
+    acquired_at = datetime.fromisoformat(line.data["acquired_at"])
+    if not line.data["consent"]:
+        stated_at = min(acquired_at, await timekeeping.now(who.workspace_id))
+        await contacts.record_consent(
+            who,
+            line.customer_id,
+            Purpose.MARKETING,
+            granted=False,
+            source="lead",
+            notice_version="",
+            stated_at=stated_at,
+        )
     await tasks.open_first_touch(
-        who,
-        lead_id=line.subject_id,
-        customer_id=line.customer_id,
-        acquired_at=datetime.fromisoformat(line.data["acquired_at"]),
+        who, lead_id=line.subject_id, customer_id=line.customer_id, acquired_at=acquired_at
     )
 
 
@@ -38,7 +49,7 @@ async def _visits(who: Principal, line: JournalLine) -> None:
 
 
 REACTIONS: dict[str, Reaction] = {
-    "lead.recorded": _first_touch,
+    "lead.recorded": _lead,
     "order.delivered": _callback,
     "interaction.recorded": _contact,
     "segmentation.published": _visits,

@@ -53,7 +53,9 @@ class LeadRecordInput:
     customer_external_id: str = strawberry.field(description="Who it is; an unknown one is recorded with it.")
     source: LeadSource = strawberry.field(description="How it was gained.")
     acquired_at: datetime = strawberry.field(description="When it was gained.")
-    consent: bool = strawberry.field(description="Whether outbound contact was agreed to.")
+    consent: bool = strawberry.field(
+        description="Whether outbound contact was agreed to; false is recorded as a refusal of marketing."
+    )
     potential: LeadPotential = strawberry.field(
         default=LeadPotential.NORMAL, description="What it may become."
     )

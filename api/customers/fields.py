@@ -1,21 +1,18 @@
 """Questions about customers."""
 
 from enum import Enum
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import strawberry
-from strawberry import UNSET
-from tortoise.expressions import Q
 
 from api.connections import After, Before, Connection, First, Last, connection, part
 from api.context import Info, who
-from api.customers.types import CUSTOMER_COLUMNS, Customer, CustomerWhere, Lead, Order
-from api.errors import Code, coded
+from api.customers.filters import CustomerWhere, columns
+from api.customers.types import Customer, Lead, Order
 from api.filters import Direction, where_q
 from api.ids import row_id
 from api.permissions import query
 from domain import customers
-from domain.access import Principal
 from domain.errors import Invalid, NotFound
 from domain.paging import Order as Sorted
 
@@ -29,25 +26,6 @@ class CustomerOrder(Enum):
     EXTERNAL_ID = strawberry.enum_value("external_id", description="By external id.")
     REGISTERED_AT = strawberry.enum_value("registered_at", description="By when they became known.")
     CREATED_AT = strawberry.enum_value("id", description="In the order in which they were recorded.")
-
-
-def columns(principal: Principal) -> dict[str, Any]:
-    """Where each filter looks, for this caller: a filter must not tell what a mask hides."""
-
-    def tagged(given: Any) -> Q:
-        wanted = given.in_ if given.in_ is not UNSET else [given.eq]
-        if given.contains is not UNSET or given.starts_with is not UNSET or not wanted or None in wanted:
-            raise Invalid("a tag is filtered by `eq` or `in`", field="where.tag")
-        return customers.tagged(principal, wanted)
-
-    known: dict[str, Any] = {**CUSTOMER_COLUMNS, "tag": tagged, "name": "name"}
-    if not principal.sees_personal:
-
-        def hidden(_: Any) -> Q:
-            raise coded(Code.FORBIDDEN, f"the role {principal.role.value} cannot filter by name")
-
-        known["name"] = hidden
-    return known
 
 
 @strawberry.type

@@ -1,15 +1,16 @@
 """The types of customers and what they did."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, cast
 
 import strawberry
-from tortoise.expressions import Q
 
 import api.customers.enums  # noqa: F401
 from api.connections import After, Before, Connection, First, Last, connection, nested, part
 from api.context import Info, load, who
-from api.filters import DateTimeFilter, EnumFilter, IdFilter, StringFilter, where_q
+from api.customers.timeline import TimelineEntry
+from api.filters import DateTimeFilter, EnumFilter, where_q
 from api.nodes import Node, extends, node_type, row_type
 from api.permissions import personal
 from api.runs.types import Run
@@ -17,7 +18,6 @@ from api.scalars import Money, money
 from api.workspaces.types import User
 from domain import customers, workspaces
 from domain.customers import ExclusionReason, LeadPotential, LeadSource, OrderStatus
-from domain.journal import JournalLine
 from domain.paging import Order as Sorted
 
 
@@ -72,20 +72,6 @@ class BehaviourEvent(Node):
         self: Any, info: Info
     ) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
         return cast(Customer, await load(info, customers.by_ids, self.customer_id))
-
-
-@row_type(JournalLine, description="One line of a customer's story.")
-class TimelineEntry:
-    at: datetime = strawberry.field(description="When it happened, in business time.")
-    recorded_at: datetime = strawberry.field(description="When it was written down.")
-
-    @strawberry.field(description="What happened, such as `order.delivered`.")
-    def event(self: Any) -> str:
-        return str(self.name)
-
-    @strawberry.field(description="Who or what did it, such as `user:3` or `run:7`.")
-    def actor(self: Any) -> str:
-        return str(self.actor)
 
 
 @row_type(customers.RowError, description="One row of an import that was not taken.")
@@ -196,7 +182,9 @@ class Customer(Node):
             await nested(info, "events", own, "customer_id", self.id, latest, page),
         )
 
-    @strawberry.field(description="What happened to and around them, the latest first.")
+    @strawberry.field(
+        description="What happened to and around them, imported orders included, the latest first."
+    )
     async def timeline(
         self: Any,
         info: Info,
@@ -205,12 +193,14 @@ class Customer(Node):
         last: Last = None,
         before: Before = None,
     ) -> Connection[TimelineEntry]:
-        own = JournalLine.filter(workspace_id=who(info).workspace_id)
         page = part(first, last, after, before)
-        return cast(
-            Connection[TimelineEntry],
-            await nested(info, "timeline", own, "customer_id", self.id, Sorted("id", descending=True), page),
-        )
+
+        async def fetch(workspace_id: int, ids: list[int]) -> Mapping[int, Any]:
+            return await customers.timelines(workspace_id, ids, page)
+
+        found = await info.context.loaders.load(fetch, self.id, ("timeline", page))
+        assert found is not None
+        return cast(Connection[TimelineEntry], connection(found))
 
 
 async def _workspaces(workspace_id: int, ids: list[int]) -> dict[int, workspaces.Workspace]:
@@ -230,37 +220,3 @@ class RunRowErrors:
     ) -> Connection[RowError]:
         page = await customers.row_errors_page(who(info), self.id, part(first, last, after, before))
         return cast(Connection[RowError], connection(page))
-
-
-@strawberry.input(description="Which customers.")
-class CustomerWhere:
-    external_id: StringFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="By external id."
-    )
-    name: StringFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="By name; not for roles that see names masked."
-    )
-    owner: IdFilter | None = strawberry.field(default=strawberry.UNSET, description="By member of staff.")
-    tag: StringFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="By tag: `eq` and `in` only."
-    )
-    registered_at: DateTimeFilter | None = strawberry.field(
-        default=strawberry.UNSET, description="By when they became known."
-    )
-    and_: list["CustomerWhere"] | None = strawberry.field(
-        default=strawberry.UNSET, name="and", description="All of these."
-    )
-    or_: list["CustomerWhere"] | None = strawberry.field(
-        default=strawberry.UNSET, name="or", description="At least one of these."
-    )
-    not_: "CustomerWhere | None" = strawberry.field(
-        default=strawberry.UNSET, name="not", description="Not this."
-    )
-
-
-CUSTOMER_COLUMNS: dict[str, Any] = {
-    "external_id": "external_id",
-    "owner": ("owner_id", "User"),
-    "registered_at": "registered_at",
-}
-NOTHING = Q(id=-1)

@@ -15,7 +15,7 @@ from api.client import Client
 from api.demo import orders
 from api.demo.show import show
 from api.serving import serve
-from domain import timekeeping, workspaces
+from domain import customers, timekeeping, workspaces
 from domain.access import Role, system
 from domain.language import Language
 from domain.settings import Settings
@@ -25,16 +25,19 @@ NAME = "CDNOW (demonstration)"
 ZONE, CURRENCY = "America/New_York", "USD"
 PRESET = "CDNOW_USD"
 STAFF = {
-    Role.OWNER: "Olivia Owens",
-    Role.ADMIN: "Ada Admin",
-    Role.OPS_HEAD: "Oscar Hale",
-    Role.TEAM_LEAD: "Tara Lindqvist",
-    Role.PROJECT_LEAD: "Pedro Lima",
-    Role.PLANNER: "Priya Nair",
-    Role.EXECUTOR: "Eva Torres",
-    Role.ANALYST: "Ansel Wu",
-    Role.SUPPORT: "Sam Porter",
+    "Olivia Owens": Role.OWNER,
+    "Ada Admin": Role.ADMIN,
+    "Oscar Hale": Role.OPS_HEAD,
+    "Tara Lindqvist": Role.TEAM_LEAD,
+    "Pedro Lima": Role.PROJECT_LEAD,
+    "Priya Nair": Role.PLANNER,
+    "Eva Torres": Role.EXECUTOR,
+    "Emil Novak": Role.EXECUTOR,
+    "Esme Clarke": Role.EXECUTOR,
+    "Ansel Wu": Role.ANALYST,
+    "Sam Porter": Role.SUPPORT,
 }
+"""One of each role; the executors look after the customers, so that work is opened for them."""
 ESCALATES_AFTER = timedelta(seconds=45)
 """How long after the start the first touch of one synthetic lead is missed."""
 
@@ -75,13 +78,13 @@ async def _house(secret: Path) -> str:
     team = next(iter(await workspaces.teams(workspace.id)), None) or await workspaces.add_team(
         workspace.id, "Care"
     )
-    known = {user.role: user for user in await workspaces.staff(workspace.id)}
-    for role, name in STAFF.items():
-        if role not in known:
+    known = {user.name: user for user in await workspaces.staff(workspace.id)}
+    for name, role in STAFF.items():
+        if name not in known:
             email = f"{name.split()[0].lower()}@careline.example"
-            known[role] = await workspaces.add_user(workspace.id, name, email, role)
-        if not await workspaces.teams_of(workspace.id, known[role].id):
-            await workspaces.join_team(team, known[role])
+            known[name] = await workspaces.add_user(workspace.id, name, email, role)
+        if not await workspaces.teams_of(workspace.id, known[name].id):
+            await workspaces.join_team(team, known[name])
     if workspace.next_nightly_at is None:
         await workspaces.schedule_nightly(workspace)
     if secret.exists():
@@ -92,8 +95,9 @@ async def _house(secret: Path) -> str:
             pass
         else:
             return kept
+    owner = next(user for user in known.values() if user.role is Role.OWNER)
     made = await workspaces.create_key(
-        system(workspace.id), name="demonstration", role=Role.OWNER, user_id=known[Role.OWNER].id
+        system(workspace.id), name="demonstration", role=Role.OWNER, user_id=owner.id
     )
     _write_private(secret, made.secret)
     return made.secret
@@ -148,6 +152,7 @@ async def _fill(client: Client, console: Console, csv_file: Path, as_is: bool) -
         return str(done["run"]["id"])
 
     await _once(client, console, "orders_import", "importing orders", import_orders)
+    await _share_out()
     await client.change("segmentationThresholdsSet", "number", passed=f'preset: "{PRESET}"')
     await _once(
         client, console, "segmentation_recompute", "placing customers", lambda: start("segmentationRecompute")
@@ -164,6 +169,14 @@ async def _fill(client: Client, console: Console, csv_file: Path, as_is: bool) -
     await _synthetic(client)
     await _once(client, console, "kpi_snapshot", "measuring KPIs", lambda: start("kpiSnapshot"))
     await _once(client, console, "report_build", "building a report", lambda: start("reportBuild"))
+
+
+async def _share_out() -> None:
+    """Give the customers to the executors, before any work is opened for them."""
+    workspace = await Workspace.get(name=NAME)
+    staff = await workspaces.staff(workspace.id)
+    executors = [user.id for user in staff if user.role is Role.EXECUTOR]
+    await customers.share_out(system(workspace.id), executors)
 
 
 async def _campaign(client: Client) -> str:

@@ -36,7 +36,7 @@ async def show(client: Client) -> list[str]:
         f"care tiers  {tiers}   open tasks {data['tasks']['totalCount']:,}",
         f"report        curl -s {{url}}{report['html']['url']} -H '{head}' -o report.html",
         f"query         curl -s {{url}}/graphql -H '{head}' -H 'Content-Type: application/json' -d "
-        '\'{"query":"{ tasks(first: 3) { nodes { id title dueAt customer { externalId rfm { tier } } } } }"}\'',
+        '\'{"query":"{ tasks(first: 3) { nodes { id title dueAt assignee { name } customer { externalId rfm { tier } } } } }"}\'',
         f"subscription  curl -sN {{url}}/graphql -H '{head}' -H 'Accept: text/event-stream' "
         "-H 'Content-Type: application/json' -d "
         '\'{"query":"subscription { taskChanged { change task { title state rung: escalations { rung } } } }"}\'',

@@ -66,10 +66,14 @@ class PlacementCondition:
     answer: str = strawberry.field(description="What is so if the condition holds, such as SILENT.")
     name: str = strawberry.field(description="The figure that is looked at.")
     value: str | None = strawberry.field(
-        description="The figure; null where there is none, or the record has changed since the recompute."
+        description="The figure, money with its currency; null where there is none, or the record has "
+        "changed since the recompute."
     )
-    threshold: str = strawberry.field(description="What it is held against.")
+    threshold: str = strawberry.field(description="What it is held against, money with its currency.")
     holds: bool = strawberry.field(description="Whether the condition held.")
+    decisive: bool = strawberry.field(
+        description="Whether it is what decided: it held, and its answer is the customer's."
+    )
 
 
 @extends(Customer)
@@ -135,7 +139,8 @@ class CustomerSegments:
         return cast(Connection[MembershipPeriod], found)
 
     @strawberry.field(
-        description="Why the customer is placed so: each condition, its value and its threshold."
+        description="Why the customer is placed so: each condition with its value and its threshold, and "
+        "which of them decided."
     )
     async def placement_explain(self: Any, info: Info) -> list[PlacementCondition]:
         return [
@@ -146,6 +151,7 @@ class CustomerSegments:
                 value=found.value,
                 threshold=found.threshold,
                 holds=found.holds,
+                decisive=found.decisive,
             )
             for found in await load(info, segments.explanations, self.id) or []
         ]

@@ -1,7 +1,7 @@
 """The types of segments, the matrix and care tiers."""
 
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import strawberry
 
@@ -14,7 +14,7 @@ from api.filters import EnumFilter
 from api.nodes import Node, node_type
 from api.runs.types import Run
 from api.segments import reading
-from domain import segments
+from domain import kpis, segments
 from domain.errors import DomainError
 from domain.language import Label, Language
 from domain.segments import (
@@ -23,6 +23,9 @@ from domain.segments import (
     StrategySource,
     ValueLevel,
 )
+
+if TYPE_CHECKING:
+    from api.kpis.types import Kpi
 
 InLanguage = Annotated[
     Language | None, strawberry.argument(description="In which language; the workspace's if left out.")
@@ -82,9 +85,14 @@ class StrategyCell:
     async def components(self, info: Info, language: InLanguage = None) -> list[str]:
         return [await reading.spoken(info, each, language) for each in self.strategy.components]
 
-    @strawberry.field(description="The KPIs by which it is measured.")
+    @strawberry.field(description="The KPIs by which it is measured, by their codes in the catalogue.")
     def goal_kpis(self) -> list[str]:
         return list(self.strategy.goal_kpis)
+
+    @strawberry.field(description="The same KPIs as last measured, over all customers.")
+    async def kpis(self, info: Info) -> list[Annotated["Kpi", strawberry.lazy("api.kpis.types")]]:
+        found = [await load(info, kpis.by_codes, code) for code in self.strategy.goal_kpis]
+        return cast("list[Kpi]", found)
 
     @strawberry.field(description="Whether the strategy is stated for this cell or taken over.")
     def source(self) -> StrategySource:

@@ -7,10 +7,10 @@ import strawberry
 
 from api.connections import After, Before, Connection, First, Last, connection, part
 from api.context import Info, who
-from api.filters import Direction, where_q
+from api.filters import Direction
 from api.ids import row_id
 from api.permissions import query
-from api.tasks.types import COLUMNS, Task, TaskWhere
+from api.tasks.types import Task, TaskWhere, task_q
 from domain import tasks
 from domain.errors import NotFound
 from domain.paging import Order
@@ -47,5 +47,5 @@ class TaskQueries:
         before: Before = None,
     ) -> Connection[Task]:
         order = Order(str(order_by.value), descending=direction is Direction.DESC)
-        page = await tasks.page(who(info), where_q(where, COLUMNS), order, part(first, last, after, before))
+        page = await tasks.page(who(info), await task_q(info, where), order, part(first, last, after, before))
         return cast(Connection[Task], connection(page))

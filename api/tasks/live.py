@@ -8,9 +8,8 @@ import strawberry
 
 from api import live
 from api.context import Info, who
-from api.filters import where_q
 from api.permissions import subscription
-from api.tasks.types import COLUMNS, Task, TaskWhere
+from api.tasks.types import Task, TaskWhere, task_q
 from domain import tasks
 
 
@@ -37,9 +36,9 @@ class TaskSubscriptions:
             strawberry.argument(description="Replay what came after this cursor, then go on live."),
         ] = None,
     ) -> AsyncIterator[TaskChange]:
-        condition = where_q(where, COLUMNS)
+        await task_q(info, where)  # one that will not do is refused before anything is waited for
         async for line in live.lines(info, "tasks", {"task"}, after):
-            task = await tasks.matching(who(info), condition, line.subject_id)
+            task = await tasks.matching(who(info), await task_q(info, where), line.subject_id)
             if task is not None:
                 yield TaskChange(
                     cursor=live.cursor(line), at=line.at, change=line.name, task=cast(Task, task)

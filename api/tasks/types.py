@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any, cast
 
 import strawberry
+from tortoise.expressions import Q
 
 import api.tasks.enums  # noqa: F401
 from api.connections import After, Before, Connection, First, Last, nested, part
 from api.contacts.types import ContactDecision
 from api.context import Info, business_now, load, who
 from api.customers.types import Customer
-from api.filters import DateTimeFilter, EnumFilter, IdFilter, StringFilter, where_q
+from api.filters import Column, DateTimeFilter, EnumFilter, IdFilter, StringFilter, where_q
 from api.nodes import Node, extends, node_type, row_type
 from api.permissions import masked
 from api.workspaces.types import Team, User
@@ -160,6 +161,10 @@ class TaskWhere:
         default=strawberry.UNSET,
         description="By the visit period whose quota it fills, such as GOLD:2025-03-01.",
     )
+    overdue: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Open, unsatisfied and past their deadline in business time; false: the others.",
+    )
     and_: list["TaskWhere"] | None = strawberry.field(
         default=strawberry.UNSET, name="and", description="All of these."
     )
@@ -180,6 +185,15 @@ COLUMNS: dict[str, Any] = {
     "due_at": "due_at",
     "period": "period_key",
 }
+
+
+async def task_q(info: Info, where: TaskWhere | None) -> Q:
+    """The condition of a `where` on tasks, as of business time now."""
+    if where is None:
+        return Q()
+    late = tasks.overdue_at(await business_now(info))
+    overdue: Column = lambda wanted: late if wanted else Q(~late, Q(id__isnull=False))  # noqa: E731
+    return where_q(where, {**COLUMNS, "overdue": overdue})
 
 
 @strawberry.type(description="A customer's visits in the present period of their tier.")
@@ -207,7 +221,7 @@ class CustomerTasks:
         last: Last = None,
         before: Before = None,
     ) -> Connection[Task]:
-        found = tasks.visible(who(info)).filter(where_q(where, COLUMNS))
+        found = tasks.visible(who(info)).filter(await task_q(info, where))
         order, page = Order("due_at"), part(first, last, after, before)
         return cast(Connection[Task], await nested(info, "tasks", found, "customer_id", self.id, order, page))
 

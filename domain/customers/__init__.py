@@ -15,7 +15,7 @@ from domain.customers.models import (
     RowError,
 )
 from domain.customers.orders import record_order, set_order_status
-from domain.customers.profile import cancel_relationship, set_excluded, upsert
+from domain.customers.profile import cancel_relationship, set_excluded, share_out, upsert
 from domain.customers.queries import (
     GrandTotals,
     by_external_id,
@@ -36,9 +36,9 @@ from domain.customers.queries import (
     row_errors_page,
     tagged,
     tags_of,
-    timeline,
 )
 from domain.customers.rules import UNSET
+from domain.customers.timeline import TimelineEntry, timeline, timelines
 from domain.customers.totals import note_interaction
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "RowError",
+    "TimelineEntry",
     "by_external_id",
     "by_ids",
     "cancel_relationship",
@@ -79,8 +80,10 @@ __all__ = [
     "row_errors_page",
     "set_excluded",
     "set_order_status",
+    "share_out",
     "tagged",
     "tags_of",
     "timeline",
+    "timelines",
     "upsert",
 ]

@@ -33,8 +33,9 @@ async def record_lead(
 ) -> Lead:
     """Record a lead (S0-21); an unknown external id becomes a customer, registered since the lead.
 
-    `consent` says whether outbound contact was agreed to (C-48). The same lead again changes nothing;
-    another lead under the same external id is refused.
+    `consent` says whether outbound contact was agreed to; where not, a reaction to the journal line
+    refuses marketing (C-48). The same lead again changes nothing; another lead under the same external
+    id is refused.
     """
     reasons = Reasons()
     content: dict[str, Any] = {"source": source, "potential": potential, "consent": consent}

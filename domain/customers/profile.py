@@ -1,6 +1,6 @@
 """Who a customer is: created and changed by the client's own key."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -100,9 +100,39 @@ async def checked(who: Principal, given: Mapping[str, Any], reasons: Reasons) ->
             raise Required("registeredAt cannot be removed", field="registeredAt")
     with reasons.gathered():
         owner = given.get("owner_id")
-        if owner is not None and await workspaces.find_staff(who.workspace_id, owner) is None:
-            raise NotFound("no such member of staff", field="ownerId")
+        if owner is not None:
+            await _check_owner(who.workspace_id, owner)
     return good
+
+
+async def share_out(who: Principal, owner_ids: Sequence[int]) -> int:
+    """Give each customer without an owner to one of these, in turn; how many were given.
+
+    One statement and one journal line, however many they are. Doing it again gives only who is new.
+    """
+    if not owner_ids:
+        raise Required("name those who look after the customers", field="ownerIds")
+    turns = " ".join(f"WHEN {turn} THEN CAST(:owner{turn} AS bigint)" for turn in range(len(owner_ids)))
+    async with db.transaction():
+        for owner_id in owner_ids:
+            await _check_owner(who.workspace_id, owner_id)
+        given = await db.execute(
+            f"""UPDATE customers SET owner_id = CASE id % {len(owner_ids)} {turns} END,
+                  version = version + 1, updated_at = :now
+                WHERE workspace_id = :workspace AND owner_id IS NULL""",
+            now=await timekeeping.now(who.workspace_id),
+            workspace=who.workspace_id,
+            **{f"owner{turn}": owner_id for turn, owner_id in enumerate(owner_ids)},
+        )
+        if given:
+            data = {"customers": given, "owner_ids": list(owner_ids)}
+            await journal.write(who, Entry("customers.shared_out", who.workspace_id, data=data))
+    return given
+
+
+async def _check_owner(workspace_id: int, owner_id: int) -> None:
+    if await workspaces.find_staff(workspace_id, owner_id) is None:
+        raise NotFound("no such member of staff", field="ownerId")
 
 
 async def set_excluded(

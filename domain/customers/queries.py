@@ -99,15 +99,6 @@ async def row_errors_page(who: Principal, run_id: int, part: Slice) -> Page[RowE
     return await paged(RowError.filter(workspace_id=who.workspace_id, run_id=run_id), Order("line"), part)
 
 
-async def timeline(who: Principal, customer_id: int, part: Slice) -> Page[JournalLine]:
-    """What happened to and around a customer, the latest first."""
-    return await paged(
-        JournalLine.filter(workspace_id=who.workspace_id, customer_id=customer_id),
-        Order("id", descending=True),
-        part,
-    )
-
-
 async def leads_by_ids(workspace_id: int, ids: list[int]) -> Mapping[int, Lead]:
     return await Lead.by_ids(workspace_id, ids)
 

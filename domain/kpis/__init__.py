@@ -18,6 +18,7 @@ from domain.kpis.models import Comparator, KpiSnapshot, KpiTarget, Report
 from domain.kpis.queries import (
     Dashboard,
     all_kpis,
+    by_codes,
     dashboard,
     find,
     get,
@@ -52,6 +53,7 @@ __all__ = [
     "all_kpis",
     "as_decimal",
     "build_report",
+    "by_codes",
     "dashboard",
     "find",
     "get",

@@ -33,27 +33,34 @@ class Window(StrEnum):
 
     TWELVE_MONTHS = "TWELVE_MONTHS"
     CALENDAR_MONTH = "CALENDAR_MONTH"
+    VISIT_PERIOD = "VISIT_PERIOD"
     AS_OF = "AS_OF"
 
     @property
     def label(self) -> Label:
         return _WINDOWS[self]
 
-    def bounds(self, as_of: datetime, tz: ZoneInfo) -> tuple[datetime, datetime]:
+    def bounds(self, as_of: datetime, tz: ZoneInfo, visit_months: int) -> tuple[datetime, datetime]:
         """From this instant up to `as_of`; the second is where the whole period ends.
 
-        Twelve months begin at the same local wall time a year before, as in the segmentation.
+        Twelve months begin at the same local wall time a year before, as in the segmentation. A visit
+        period has the calendar months of the care plan for gold customers.
         """
         if self is Window.TWELVE_MONTHS:
             return timekeeping.add_months(as_of, -12, tz), as_of
-        if self is Window.CALENDAR_MONTH:
-            return timekeeping.period_of(timekeeping.local_day(as_of, tz), 1).bounds(tz)
+        if self in (Window.CALENDAR_MONTH, Window.VISIT_PERIOD):
+            months = visit_months if self is Window.VISIT_PERIOD else 1
+            return timekeeping.period_of(timekeeping.local_day(as_of, tz), months).bounds(tz)
         return as_of, as_of
 
 
 _WINDOWS = {
     Window.TWELVE_MONTHS: Label("12 calendar months up to asOf", "截至统计时点的12个自然月"),
     Window.CALENDAR_MONTH: Label("calendar month of asOf", "统计时点所在自然月"),
+    Window.VISIT_PERIOD: Label(
+        "the care plan's visit period of asOf (a calendar month unless it says otherwise)",
+        "统计时点所在的关怀计划回访周期（默认自然月）",
+    ),
     Window.AS_OF: Label("the moment of asOf", "统计时点"),
 }
 
@@ -125,16 +132,16 @@ VISIT_COVERAGE = KpiDefinition(
     code="VISIT_COVERAGE",
     name=Label("Return-visit coverage", "回访覆盖率"),
     meaning=Label(
-        "How many gold customers had all their personal visits of the month.",
-        "黄金客户中，本月个性化回访次数达标的比例。",
+        "How many gold customers had all their personal visits of the visit period, by default a month.",
+        "黄金客户中，本回访周期（默认自然月）个性化回访次数达标的比例。",
     ),
     numerator=Label(
-        "gold customers reached by all visits of the month (3 unless the care plan says otherwise)",
-        "本月成功回访次数达标的黄金客户（默认3次，以关怀计划为准）",
+        "gold customers reached by all visits of the period (3 unless the care plan says otherwise)",
+        "本周期成功回访次数达标的黄金客户（默认3次，以关怀计划为准）",
     ),
-    denominator=Label("gold customers due in the month", "本月应回访的黄金客户"),
+    denominator=Label("gold customers due in the period", "本周期应回访的黄金客户"),
     formula="gold(visits reached >= quota) / gold",
-    window=Window.CALENDAR_MONTH,
+    window=Window.VISIT_PERIOD,
     dimension=KpiDimension.PROCESS,
     sources=("S4-10", "S4-27", "C-47", "A-17"),
     aim=Aim(Decimal("0.95"), Comparator.AT_LEAST),

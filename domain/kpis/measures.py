@@ -41,7 +41,7 @@ Counts = tuple[int, int]
 
 
 async def measure(workspace_id: int, as_of: datetime, tz: ZoneInfo) -> list[Measurement]:
-    """All KPIs of a workspace; a gold customer's quota of the month is that of the care plan."""
+    """All KPIs of a workspace; a gold customer's quota, and its period, are those of the care plan."""
     care = (await tasks.policy(workspace_id)).care
 
     async def visits(scope: Scope) -> Counts:
@@ -55,7 +55,7 @@ async def measure(workspace_id: int, as_of: datetime, tz: ZoneInfo) -> list[Meas
     }
     found = []
     for kpi in CATALOGUE.values():
-        start, end = kpi.window.bounds(as_of, tz)
+        start, end = kpi.window.bounds(as_of, tz, care.gold.months)
         numerator, denominator = await how[kpi.code](Scope(workspace_id, start, as_of))
         found.append(Measurement(kpi.code, start, end, as_of, numerator, denominator))
     return found

@@ -1,6 +1,6 @@
 """Asks for KPIs as last measured, their history, the dashboard and the reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,9 +22,14 @@ HISTORY_LIMIT = 100
 
 async def all_kpis(who: Principal) -> list[Kpi]:
     """Every KPI of the catalogue, in its order, as last measured."""
-    workspace_id = who.workspace_id
+    return list((await by_codes(who.workspace_id, list(CATALOGUE))).values())
+
+
+async def by_codes(workspace_id: int, codes: Collection[str]) -> dict[str, Kpi]:
+    """Those KPIs of the catalogue as last measured; a code that it does not have is absent."""
     latest = await latest_by_code(workspace_id)
-    return await against_targets(workspace_id, latest, await timekeeping.now(workspace_id))
+    found = await against_targets(workspace_id, latest, await timekeeping.now(workspace_id))
+    return {kpi.code: kpi for kpi in found if kpi.code in codes}
 
 
 async def get(who: Principal, code: str) -> Kpi:
@@ -105,13 +110,13 @@ async def dashboard(who: Principal) -> Dashboard:
     """KPIs, matrix and open work; only such tasks are counted as the principal may see."""
     workspace_id = who.workspace_id
     now = await timekeeping.now(workspace_id)
-    work = tasks.visible(who).filter(state__in=list(tasks.OPEN_STATES))
+    work = tasks.visible(who)
     return Dashboard(
         as_of=now,
         kpis=await all_kpis(who),
         census=await census.take(workspace_id),
-        open_tasks=await work.count(),
-        overdue_tasks=await work.filter(due_at__lt=now, satisfied_at__isnull=True).count(),
+        open_tasks=await work.filter(state__in=list(tasks.OPEN_STATES)).count(),
+        overdue_tasks=await work.filter(tasks.overdue_at(now)).count(),
         totals=await customers.grand_totals(workspace_id),
     )
 

@@ -63,7 +63,7 @@ async def claim(run_id: int, worker: str, lease_seconds: float) -> Run | None:
             )
             if not taken:
                 return None
-            who = system(taken[0]["workspace_id"], f"worker:{os.getpid()}")
+            who = system(taken[0]["workspace_id"], "worker", os.getpid())
             await journal.write(who, Entry("run.started", run_id))
             return await Run.get(id=run_id)
     except Exception as error:
@@ -155,7 +155,7 @@ async def _end(run: Run, state: RunState, result: dict[str, Any] | None = None) 
         if not ended:
             log.warning("run_fenced", run=run.id, attempt=run.attempt)
             return
-        who = system(run.workspace_id, f"run:{run.id}")
+        who = system(run.workspace_id, "run", run.id)
         await journal.write(who, Entry(f"run.{state.value.lower()}", run.id))
 
 
@@ -192,7 +192,7 @@ async def _fail(run: Run, code: str, message: str, *, final: bool) -> None:
             fence=run.fence,
         )
         if ended:
-            who = system(run.workspace_id, f"run:{run.id}")
+            who = system(run.workspace_id, "run", run.id)
             await journal.write(who, Entry(f"run.{state.value.lower()}", run.id, data={"code": code}))
 
 

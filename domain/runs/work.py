@@ -108,7 +108,7 @@ class Work:
     @property
     def who(self) -> Principal:
         """The machine, acting for this run."""
-        return system(self.run.workspace_id, f"run:{self.run.id}")
+        return system(self.run.workspace_id, "run", self.run.id)
 
     @asynccontextmanager
     async def step(

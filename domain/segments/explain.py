@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain import db, timekeeping, workspaces
+from domain import db, money, timekeeping, workspaces
 from domain.segments.models import LifecycleStage, Placement, RfmTier, ValueLevel
 from domain.segments.queries import latest, placements_by_customer, thresholds
 from domain.segments.thresholds import SilverRule, Thresholds
@@ -27,7 +27,8 @@ class Condition:
     """One test of an ordered list: the first `answer` whose conditions hold is the customer's.
 
     All of an answer's conditions must hold, of CHURNED's any. `value` is none where the customer's
-    record has changed since the recompute; `holds` then says what it found.
+    record has changed since the recompute; `holds` then says what it found. `decisive` are those that
+    hold of the customer's own answer: why it is this one.
     """
 
     decides: Decides
@@ -36,6 +37,7 @@ class Condition:
     value: str | None
     threshold: str
     holds: bool
+    decisive: bool = False
 
 
 async def explain(workspace_id: int, customer_id: int) -> list[Condition]:
@@ -46,14 +48,15 @@ async def explain(workspace_id: int, customer_id: int) -> list[Condition]:
 async def explanations(workspace_id: int, ids: Collection[int]) -> dict[int, list[Condition]]:
     """The tests behind published placements, by the thresholds of their recompute; empty if not placed.
 
-    Instants are ISO 8601 in UTC, amounts minor units, ranks counted from 1.
+    Instants are ISO 8601 in UTC, amounts with the workspace's currency, ranks counted from 1.
     """
     found: dict[int, list[Condition]] = {customer_id: [] for customer_id in ids}
     last = await latest(workspace_id)
     if last is None:
         return found
     lines = (await thresholds(workspace_id, last.thresholds_number)).thresholds
-    tz = timekeeping.zone((await workspaces.get(workspace_id)).zone)
+    workspace = await workspaces.get(workspace_id)
+    tz = timekeeping.zone(workspace.zone)
     records = await db.rows(
         """SELECT id, registered_at, cancelled_at, last_interaction_at FROM customers
            WHERE workspace_id = :workspace AND id IN :ids""",
@@ -63,11 +66,18 @@ async def explanations(workspace_id: int, ids: Collection[int]) -> dict[int, lis
     customers = {record["id"]: record for record in records}
     for customer_id, placement in (await placements_by_customer(workspace_id, ids)).items():
         found[customer_id] = [
-            *_lifecycle(placement, customers[customer_id], last.as_of, tz, lines),
-            *_value(placement, lines),
-            *_tier(placement, last.customers, lines),
+            *_marked(
+                placement.lifecycle, _lifecycle(placement, customers[customer_id], last.as_of, tz, lines)
+            ),
+            *_marked(placement.value_level, _value(placement, lines, workspace.currency)),
+            *_marked(placement.tier, _tier(placement, last.customers, lines)),
         ]
     return found
+
+
+def _marked(answer: str, conditions: list[Condition]) -> list[Condition]:
+    """The conditions, with those marked that made this the answer."""
+    return [replace(each, decisive=each.holds and each.answer == answer) for each in conditions]
 
 
 def _lifecycle(
@@ -161,11 +171,12 @@ def _as_stored(found: list[Condition], stored: LifecycleStage) -> list[Condition
     ]
 
 
-def _value(placement: Placement, lines: Thresholds) -> list[Condition]:
+def _value(placement: Placement, lines: Thresholds, currency: str) -> list[Condition]:
     spent = placement.monetary_minor
 
     def condition(level: ValueLevel, above: int) -> Condition:
-        return Condition(Decides.VALUE, level.value, "monetaryMinor", str(spent), f"> {above}", spent > above)
+        value, threshold = money.shown(spent, currency), f"> {money.shown(above, currency)}"
+        return Condition(Decides.VALUE, level.value, "monetary", value, threshold, spent > above)
 
     return [
         condition(ValueLevel.HIGH, lines.high_above_minor),

@@ -158,9 +158,11 @@ async def member_ids_after(workspace_id: int, segment_id: int, after_id: int, li
     return [row["customer_id"] for row in found]
 
 
-def member_of(workspace_id: int, segment_id: int) -> Q:
-    """Restricts a query of customers to those who are in a segment now."""
-    stays = Membership.filter(workspace_id=workspace_id, segment_id=segment_id, left_at__isnull=True)
+def member_of(workspace_id: int, *segment_ids: int) -> Q:
+    """Restricts a query of customers to those who are in any of these segments now, or else in any at all."""
+    stays = Membership.filter(workspace_id=workspace_id, left_at__isnull=True)
+    if segment_ids:
+        stays = stays.filter(segment_id__in=list(segment_ids))
     return Q(id__in=Subquery(stays.values("customer_id")))
 
 

@@ -24,6 +24,7 @@ class Strategy:
     goal: Label
     components: tuple[Label, ...]
     goal_kpis: tuple[str, ...]
+    """Codes of the KPI catalogue by which the goal is measured."""
     source: StrategySource
     inherited_from: ValueLevel | None
     """The value level of the same lifecycle stage whose strategy this is; none when it is its own."""
@@ -51,7 +52,7 @@ _TABLE = {
             Label("Need guidance", "需求引导"),
             Label("Benefit activation", "权益激活"),
         ),
-        ("first_purchase_conversion",),
+        ("FIRST_TOUCH_24H",),
     ),
     LifecycleStage.GROWTH: _Row(
         (_HIGH, _MEDIUM),
@@ -61,7 +62,7 @@ _TABLE = {
             Label("Interactive activities", "互动活动"),
             Label("Growth incentives", "成长激励"),
         ),
-        ("repurchase_rate", "active_rate"),
+        ("REPURCHASE_RATE",),
     ),
     LifecycleStage.MATURE: _Row(
         (_HIGH,),
@@ -71,7 +72,7 @@ _TABLE = {
             Label("Emotional connection", "情感连接"),
             Label("Value co-creation", "价值共创"),
         ),
-        ("referral_rate",),
+        ("VISIT_COVERAGE", "REPURCHASE_RATE"),
     ),
     LifecycleStage.SILENT: _Row(
         (_MEDIUM, _ORDINARY),
@@ -81,7 +82,7 @@ _TABLE = {
             Label("Pain-point solving", "痛点解决"),
             Label("Limited-time benefit", "限时福利"),
         ),
-        ("silent_activation",),
+        ("SILENT_SHARE",),
     ),
     LifecycleStage.CHURNED: _Row(
         (_HIGH, _MEDIUM),
@@ -91,7 +92,7 @@ _TABLE = {
             Label("Win-back plan", "挽回方案"),
             Label("Second invitation", "二次邀约"),
         ),
-        ("win_back_rate",),
+        ("REPURCHASE_RATE",),
     ),
 }
 

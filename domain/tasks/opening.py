@@ -1,7 +1,7 @@
 """Opens work: once per reason, on a channel and at an hour that the customer welcomes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -58,15 +58,20 @@ class Opened:
     refused: dict[str, ContactDecision]
 
 
-async def open_many(who: Principal, drafts: Sequence[Draft], care: CarePolicy | None = None) -> Opened:
+async def open_many(
+    who: Principal, drafts: Sequence[Draft], care: CarePolicy | None = None, *, to_owners: bool = True
+) -> Opened:
     """Open a batch of work in a constant number of statements, in the caller's transaction.
 
-    A draft whose reason has an open task already opens nothing.
+    A draft whose reason has an open task already opens nothing. Work that is nobody's becomes that of
+    whoever looks after the customer, and of their team.
     """
     assert db.in_transaction()
     care = care or await policy(who.workspace_id)
     known = await _open_keys(who.workspace_id, [draft.dedupe_key for draft in drafts])
     fresh = list({d.dedupe_key: d for d in drafts if d.dedupe_key not in known}.values())
+    if to_owners:
+        fresh = await _given_to_owners(who.workspace_id, fresh)
     decisions = await _decide(who, fresh)
     refused = {key: decision for key, decision in decisions.items() if decision.verdict is Verdict.REFUSED}
     now = await timekeeping.now(who.workspace_id)
@@ -93,6 +98,26 @@ async def _open_keys(workspace_id: int, keys: Sequence[str]) -> set[str]:
         )
         found |= {row["dedupe_key"] for row in rows}
     return found
+
+
+async def _given_to_owners(workspace_id: int, drafts: Sequence[Draft]) -> list[Draft]:
+    free = {d.customer_id for d in drafts if d.assignee_id is None and d.team_id is None}
+    owned = await db.rows(
+        """SELECT c.id, c.owner_id, (SELECT MIN(m.team_id) FROM team_members m
+             WHERE m.workspace_id = u.workspace_id AND m.user_id = u.id) AS team_id
+           FROM customers c JOIN users u ON u.workspace_id = c.workspace_id AND u.id = c.owner_id
+           WHERE c.workspace_id = :workspace AND c.id IN :customers AND u.active = :active""",
+        workspace=workspace_id,
+        customers=free,
+        active=True,
+    )
+    owners = {row["id"]: {"assignee_id": row["owner_id"], "team_id": row["team_id"]} for row in owned}
+    return [
+        replace(draft, **owners[draft.customer_id])
+        if draft.customer_id in owners and draft.assignee_id is None and draft.team_id is None
+        else draft
+        for draft in drafts
+    ]
 
 
 async def _decide(who: Principal, drafts: Sequence[Draft]) -> dict[str, ContactDecision]:
@@ -149,13 +174,15 @@ def _row(
 async def create(who: Principal, draft: Draft) -> tuple[Task, bool]:
     """Open one task; the open task of the same reason where there is one, and whether it is new.
 
+    It is whose it is said to be: one for nobody stays nobody's.
+
     Raises:
         NotFound: its customer, assignee or team is not of this workspace.
         ChannelRefused: the customer can be reached by no channel for this; nothing is opened.
     """
     await _check(who, draft)
     async with db.transaction():
-        opened = await open_many(who, [draft])
+        opened = await open_many(who, [draft], to_owners=False)
         if draft.dedupe_key in opened.refused and not draft.always:
             reasons = opened.refused[draft.dedupe_key].reasons
             raise ChannelRefused(

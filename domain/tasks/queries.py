@@ -46,6 +46,11 @@ async def escalations_by_task(workspace_id: int, task_ids: list[int]) -> dict[in
     return found
 
 
+def overdue_at(now: datetime) -> Q:
+    """Restricts a query of tasks to those that are overdue at this instant, as `overdue` says of one."""
+    return Q(state__in=list(OPEN_STATES), satisfied_at__isnull=True, due_at__lt=now)
+
+
 def overdue(task: Task, now: datetime) -> bool:
     """Whether the deadline has passed without the task being satisfied; its last instant is in time."""
     return task.state in OPEN_STATES and task.satisfied_at is None and now > task.due_at

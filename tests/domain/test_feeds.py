@@ -205,7 +205,7 @@ async def test_each_line_is_reacted_to_once_and_in_order(house: House) -> None:
     order: list[int] = []
 
     async def note(who: Principal, line: JournalLine) -> None:
-        assert (who.workspace_id, who.label) == (house.id, "reaction:0")
+        assert (who.workspace_id, who.label) == (house.id, "reaction")
         order.append(line.subject_id)
 
     assert await feeds.unreacted() == [house.id]

@@ -22,6 +22,10 @@ from tests.stories.stage import shanghai
 WAIT_SECONDS = 120
 TOTALS = "{ dashboard { customerCount orderCount orderTotal { amount currency } } strategyMatrix { count } }"
 
+WORK = """{ tasks(first: 50) { totalCount nodes { team { name } assignee { role } } }
+  customers(last: 1) { nodes { orders { totalCount }
+    timeline(first: 50) { nodes { event subject { id } } } } } }"""
+
 
 def told(process: Process, folder: Path) -> tuple[str, str]:
     """The URL and key of a demonstration once it serves."""
@@ -59,6 +63,15 @@ def test_the_demonstration_holds_the_whole_data_set_and_resumes_on_it(tmp_path: 
         cells = [cell["count"] for cell in data["strategyMatrix"]]
         assert (len(cells), sum(cells)) == (15, 23_570)
         assert sum(count > 0 for count in cells) >= 8
+
+        work = ask(url, key, WORK)
+        assert work["tasks"]["totalCount"] > 1000
+        assert {task["team"]["name"] for task in work["tasks"]["nodes"]} == {"Care"}
+        assert {task["assignee"]["role"] for task in work["tasks"]["nodes"]} == {"EXECUTOR"}
+        (customer,) = work["customers"]["nodes"]
+        entries = customer["timeline"]["nodes"]
+        assert sum(e["event"] == "order.placed" for e in entries) == customer["orders"]["totalCount"]
+        assert all(e["subject"] for e in entries if e["event"] != "contact_decision.made")
 
         again = ask(url, key, RECOMPUTE)["segmentationRecompute"]
         assert finish(url, key, again["run"]["id"])["changed"] == "0"

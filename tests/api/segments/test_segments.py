@@ -19,7 +19,7 @@ from tests.domain.segments.population import Bought, Person, buy, recompute, set
 MATRIX = "{ strategyMatrix { lifecycleStage valueLevel count source inheritedFrom { valueLevel } } }"
 PLACED = """query ($key: String!) { customer(externalId: $key) {
   lifecycleStage valueLevel
-  strategyCell { lifecycleStage valueLevel count goal(language: EN) goalKpis }
+  strategyCell { lifecycleStage valueLevel count goal(language: EN) goalKpis kpis { code } }
   rfm { recencyDays frequency monetary { amount currency } rRank fRank mRank tier asOf runId stale }
   segments { key } } }"""
 SET = """mutation ($preset: String, $input: SegmentationThresholdsInput, $seen: Int, $key: String) {
@@ -80,7 +80,8 @@ async def test_a_customer_shows_where_it_is_placed_and_by_what(ask: Ask, house: 
             "valueLevel": "HIGH",
             "count": 1,
             "goal": "Strengthen loyalty, dig deep needs",
-            "goalKpis": ["referral_rate"],
+            "goalKpis": ["VISIT_COVERAGE", "REPURCHASE_RATE"],
+            "kpis": [{"code": "VISIT_COVERAGE"}, {"code": "REPURCHASE_RATE"}],
         },
         "rfm": {
             "recencyDays": 3,
@@ -138,7 +139,7 @@ async def test_every_condition_of_a_placement_is_explained(ask: Ask, house: Hous
     await settle(house.id, [shopper("P", NOON, 200, 1, 300_000)])
     await recompute(house.admin)
     document = """{ customer(externalId: "P") {
-      placementExplain { decides answer name value threshold holds } } }"""
+      placementExplain { decides answer name value threshold holds decisive } } }"""
     found = (await ask(document))["customer"]["placementExplain"]
     assert {
         "decides": "LIFECYCLE",
@@ -147,14 +148,16 @@ async def test_every_condition_of_a_placement_is_explained(ask: Ask, house: Hous
         "value": (NOON - timedelta(days=200)).isoformat(),
         "threshold": "6 months ago",
         "holds": True,
+        "decisive": True,
     } in found
     assert {
         "decides": "VALUE",
         "answer": "MEDIUM",
-        "name": "monetaryMinor",
-        "value": "300000",
-        "threshold": "> 200000",
+        "name": "monetary",
+        "value": "CNY 3,000.00",
+        "threshold": "> CNY 2,000.00",
         "holds": True,
+        "decisive": True,
     } in found
 
 

@@ -11,7 +11,6 @@ from domain.access import Role
 from domain.customers import Customer
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Required
 from domain.journal import JournalLine
-from domain.paging import Slice
 from tests.conftest import NOON, House, build_house
 
 
@@ -165,15 +164,3 @@ async def test_the_same_phone_or_address_makes_look_alikes(house: House) -> None
     await customers.upsert(other.admin, "C-1", phone="13800000000")
     assert [found.id for found in await customers.look_alikes(house.admin, one)] == [two.id, three.id]
     assert await customers.look_alikes(house.admin, plain) == []
-
-
-async def test_the_timeline_is_the_customers_journal_the_latest_first(house: House) -> None:
-    customer, _ = await customers.upsert(house.admin, "C-1", name="A")
-    await customers.upsert(house.admin, "C-2", name="B")
-    await customers.upsert(house.admin, "C-1", name="A2")
-    await customers.cancel_relationship(house.admin, customer.id, NOON)
-    page = await customers.timeline(house.admin, customer.id, Slice(first=2))
-    assert [line.name for line in page.items] == ["customer.cancelled", "customer.upserted"]
-    rest = await customers.timeline(house.admin, customer.id, Slice(first=2, after=page.cursors[-1]))
-    assert [(line.name, line.data["created"]) for line in rest.items] == [("customer.upserted", True)]
-    assert await page.count() == 3

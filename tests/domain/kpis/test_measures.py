@@ -67,6 +67,24 @@ async def test_the_quota_is_that_of_the_care_plan(house: House) -> None:
     assert await counts(house, VISIT_COVERAGE) == (1, 1)
 
 
+async def test_the_period_is_that_of_the_care_plan(house: House) -> None:
+    (gold,) = await scene.customers(house.id, 1)
+    await scene.placements(house.admin, [gold])
+    quarter, before = local(2025, 1, 1, 0), local(2025, 1, 1, 0) - TICK
+    days = [before, quarter, local(2025, 2, 10)]
+    await scene.tasks(house.id, [scene.visit(gold, day) for day in days])
+    await tasks.set_care(house.admin, tasks.Care(gold=tasks.Cadence(2, 1, True)))
+    assert await counts(house, VISIT_COVERAGE) == (0, 1)
+    await tasks.set_care(house.admin, tasks.Care(gold=tasks.Cadence(2, 3, True)))
+    assert await counts(house, VISIT_COVERAGE) == (1, 1)
+    await tasks.set_care(house.admin, tasks.Care(gold=tasks.Cadence(3, 3, True)))
+    assert await counts(house, VISIT_COVERAGE) == (0, 1)
+    found = {m.kpi: m for m in await measure(house.id, NOON, SHANGHAI)}
+    coverage, touch = found[VISIT_COVERAGE.code], found[FIRST_TOUCH_24H.code]
+    assert (coverage.start, coverage.end) == (quarter, local(2025, 4, 1, 0))
+    assert (touch.start, touch.end) == (local(2025, 3, 1, 0), local(2025, 4, 1, 0))
+
+
 async def test_repurchase_counts_buyers_of_the_last_twelve_months(house: House) -> None:
     once, twice, refunded, late, early, never = await scene.customers(house.id, 6)
     (test_record,) = await scene.customers(house.id, 1, excluded=True)

@@ -38,7 +38,7 @@ async def test_a_snapshot_measures_every_kpi_as_of_now(house: House) -> None:
     rate = await kpis.get(house.admin, "REPURCHASE_RATE")
     assert (rate.value, rate.denominator, rate.status, rate.stale) == (None, 0, KpiStatus.NO_DATA, False)
     line = await JournalLine.get(name="kpi.measured")
-    assert (line.subject_id, line.actor, line.data) == (run.id, f"run:{run.id}:0", {})
+    assert (line.subject_id, line.actor, line.data) == (run.id, f"run:{run.id}", {})
 
 
 async def test_who_may_not_build_starts_nothing(house: House) -> None:

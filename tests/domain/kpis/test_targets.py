@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain import kpis
+from domain import kpis, segments
 from domain.access import Role
 from domain.errors import Conflict, DomainError, Forbidden, NotFound
 from domain.journal import JournalLine
@@ -18,6 +18,20 @@ AT_LEAST = Comparator.AT_LEAST
 
 async def lines() -> int:
     return await JournalLine.filter(name="kpi_target.changed").count()
+
+
+def test_the_goals_of_the_strategies_are_measured_by_kpis_of_the_catalogue() -> None:
+    named = {code for cell in segments.STRATEGIES.values() for code in cell.goal_kpis}
+    assert named <= set(kpis.CATALOGUE)
+    assert all(cell.goal_kpis for cell in segments.STRATEGIES.values())
+
+
+async def test_kpis_are_found_by_their_codes(house: House) -> None:
+    found = await kpis.by_codes(house.id, ["SILENT_SHARE", "REPURCHASE_RATE", "NO_SUCH"])
+    assert {code: kpi.code for code, kpi in found.items()} == {
+        "SILENT_SHARE": "SILENT_SHARE",
+        "REPURCHASE_RATE": "REPURCHASE_RATE",
+    }
 
 
 async def test_the_catalogue_aims_until_the_workspace_does(house: House) -> None:

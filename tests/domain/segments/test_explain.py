@@ -5,8 +5,8 @@ from datetime import timedelta
 from domain import segments
 from domain.customers.models import Customer
 from domain.segments import Condition, Decides, SilverRule
-from tests.conftest import NOON, House
-from tests.domain.segments.population import recompute, settle, shopper
+from tests.conftest import NOON, House, build_house
+from tests.domain.segments.population import Person, recompute, settle, shopper
 
 
 async def test_each_condition_has_its_value_its_line_and_whether_it_holds(house: House) -> None:
@@ -15,21 +15,23 @@ async def test_each_condition_has_its_value_its_line_and_whether_it_holds(house:
     registered = (NOON - timedelta(days=800)).isoformat()
     heard = (NOON - timedelta(days=3)).isoformat()
     found = await segments.explain(house.id, ids["P"])
-    assert [(c.decides.value, c.answer, c.name, c.value, c.threshold, c.holds) for c in found] == [
-        ("LIFECYCLE", "CHURNED", "cancelledAt", None, NOON.isoformat(), False),
-        ("LIFECYCLE", "CHURNED", "lastInteractionAt", heard, "12 months ago", False),
-        ("LIFECYCLE", "SILENT", "lastInteractionAt", heard, "6 months ago", False),
-        ("LIFECYCLE", "NEW", "registeredAt", registered, "within 90 days", False),
-        ("LIFECYCLE", "MATURE", "registeredAt", registered, "12 months ago", True),
-        ("LIFECYCLE", "MATURE", "frequency", "4", ">= 3", True),
-        ("LIFECYCLE", "GROWTH", "otherwise", None, "", True),
-        ("VALUE", "HIGH", "monetaryMinor", "300000", "> 1000000", False),
-        ("VALUE", "MEDIUM", "monetaryMinor", "300000", "> 200000", True),
-        ("VALUE", "ORDINARY", "otherwise", None, "", True),
-        ("TIER", "GOLD", "rRank", "1", "<= 0", False),
-        ("TIER", "GOLD", "mRank", "1", "<= 0", False),
-        ("TIER", "SILVER", "compositeRank", "1", "<= 0", False),
-        ("TIER", "BRONZE", "otherwise", None, "", True),
+    assert [
+        (c.decides.value, c.answer, c.name, c.value, c.threshold, c.holds, c.decisive) for c in found
+    ] == [
+        ("LIFECYCLE", "CHURNED", "cancelledAt", None, NOON.isoformat(), False, False),
+        ("LIFECYCLE", "CHURNED", "lastInteractionAt", heard, "12 months ago", False, False),
+        ("LIFECYCLE", "SILENT", "lastInteractionAt", heard, "6 months ago", False, False),
+        ("LIFECYCLE", "NEW", "registeredAt", registered, "within 90 days", False, False),
+        ("LIFECYCLE", "MATURE", "registeredAt", registered, "12 months ago", True, True),
+        ("LIFECYCLE", "MATURE", "frequency", "4", ">= 3", True, True),
+        ("LIFECYCLE", "GROWTH", "otherwise", None, "", True, False),
+        ("VALUE", "HIGH", "monetary", "CNY 3,000.00", "> CNY 10,000.00", False, False),
+        ("VALUE", "MEDIUM", "monetary", "CNY 3,000.00", "> CNY 2,000.00", True, True),
+        ("VALUE", "ORDINARY", "otherwise", None, "", True, False),
+        ("TIER", "GOLD", "rRank", "1", "<= 0", False, False),
+        ("TIER", "GOLD", "mRank", "1", "<= 0", False, False),
+        ("TIER", "SILVER", "compositeRank", "1", "<= 0", False, False),
+        ("TIER", "BRONZE", "otherwise", None, "", True, True),
     ]
 
 
@@ -63,3 +65,35 @@ async def test_who_is_not_placed_has_nothing_to_explain(house: House) -> None:
     await recompute(house.admin)
     assert await segments.explain(house.id, 10**12) == []
     assert all(isinstance(condition, Condition) for condition in await segments.explain(house.id, ids["P"]))
+
+
+async def test_of_each_kind_only_what_decided_is_marked(house: House) -> None:
+    people = [
+        Person("gone", NOON - timedelta(days=800), NOON - timedelta(days=3), cancelled=NOON),
+        shopper("rich", NOON, 200, 3, 20_000_000),
+        shopper("mature", NOON, 3, 4, 300_000),
+    ]
+    ids = await settle(house.id, people)
+    await recompute(house.admin)
+    placed = await segments.placements_by_customer(house.id, ids.values())
+    for customer_id, found in (await segments.explanations(house.id, ids.values())).items():
+        answers = {
+            decides: {c.answer for c in found if c.decisive and c.decides is decides} for decides in Decides
+        }
+        placement = placed[customer_id]
+        assert answers == {
+            Decides.LIFECYCLE: {placement.lifecycle},
+            Decides.VALUE: {placement.value_level},
+            Decides.TIER: {placement.tier},
+        }
+        assert all(c.holds for c in found if c.decisive)
+    gone = await segments.explain(house.id, ids["gone"])
+    assert [c.name for c in gone if c.decisive and c.decides is Decides.LIFECYCLE] == ["cancelledAt"]
+
+
+async def test_money_is_shown_in_the_currency_s_own_units(database: str) -> None:
+    house = await build_house("Tokyo", currency="JPY")
+    ids = await settle(house.id, [shopper("P", NOON, 3, 4, 300_000)])
+    await recompute(house.admin)
+    high = next(c for c in await segments.explain(house.id, ids["P"]) if c.answer == "HIGH")
+    assert (high.value, high.threshold) == ("JPY 300,000", "> JPY 1,000,000")
