@@ -12,6 +12,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import StreamExecutionResult
 
+from domain import db
 from domain.errors import DomainError
 
 _ABOUT_THE_REQUEST = (DomainError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
@@ -22,17 +23,32 @@ def presentable(error: Exception) -> GraphQLError:
     """The error as a client may see it.
 
     An error with a code, or one that graphql-core raised about the request, passes and always
-    has a code afterwards. Anything else is logged and replaced by "Internal error" with the
-    number of the incident. The second time nothing changes and nothing is logged.
+    has a code afterwards. A database that is away is UNAVAILABLE. Anything else is logged and
+    replaced by "Internal error" with the number of the incident. The second time nothing changes
+    and nothing is logged.
     """
     if not isinstance(error, GraphQLError):
         error = GraphQLError(str(error), original_error=error)
     if "code" in (error.extensions or {}):
         return error
     if not _is_about_the_request(error):
-        return _incident(error)
+        failure = db.failure_of(error)
+        return _incident(error) if failure is None else _unavailable(error, failure)
     error.extensions = {**(error.extensions or {}), **_coded(error)}
     return error
+
+
+def _unavailable(error: GraphQLError, failure: db.Failure) -> GraphQLError:
+    """The database is away or overloaded: nobody's mistake, and worth another try."""
+    structlog.get_logger(__name__).warning("database_unavailable", failure=failure.value)
+    return GraphQLError(
+        "The database cannot serve this just now; try again in a moment.",
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": "UNAVAILABLE"},
+    )
 
 
 def _is_about_the_request(error: GraphQLError) -> bool:

@@ -86,6 +86,40 @@ async def write(who: Principal, *entries: Entry) -> None:
     await write_all(who, entries)
 
 
+async def tell(
+    who: Principal, name: str, statement: str, data: Mapping[str, Any] | None = None, /, **params: Any
+) -> list[dict[str, Any]]:
+    """Run a statement that returns the rows it changed, and write a line for each of them.
+
+    On PostgreSQL both are one statement. The rows need an `id`.
+    """
+    assert db.in_transaction(), "a journal line belongs to the transaction of its change"
+    if not db.is_postgres():
+        changed = await db.rows(statement, **params)
+        await write_all(who, [Entry(name, row["id"], data=data) for row in changed])
+        return changed
+    changed = await db.rows(
+        f"""WITH changed AS ({statement}), told AS (
+              INSERT INTO journal (workspace_id, name, subject, subject_id, at, recorded_at, actor, data)
+              SELECT CAST(:line_workspace AS bigint), CAST(:line_name AS text), CAST(:line_subject AS text),
+                changed.id, CAST(:line_at AS timestamptz), CAST(:line_recorded AS timestamptz),
+                CAST(:line_actor AS text), CAST(:line_data AS jsonb)
+              FROM changed)
+            SELECT * FROM changed""",
+        **params,
+        line_workspace=who.workspace_id,
+        line_name=name,
+        line_subject=name.partition(".")[0],
+        line_at=await timekeeping.now(who.workspace_id),
+        line_recorded=timekeeping.machine_now(),
+        line_actor=who.label,
+        line_data=encode(dict(data or {})),
+    )
+    if changed:
+        nudges.WORK.ring()
+    return changed
+
+
 async def write_all(who: Principal, entries: Sequence[Entry]) -> None:
     if not entries:
         return

@@ -113,7 +113,7 @@ def _past(order: Order, part: Slice, side_of: str, model: type[Model]) -> Q:
 
 
 @contextmanager
-def _askable() -> Iterator[None]:
+def askable() -> Iterator[None]:
     """Tortoise refuses to look for a text that is longer than its column; so do we, in our own words."""
     try:
         yield
@@ -135,7 +135,7 @@ async def page(query: QuerySet[M], order: Order, part: Slice) -> Page[M]:
         query = query.filter(_past(order, part, "before", query.model))
     sign = "-" if order.descending != backwards else ""
     keys = [f"{sign}id"] if order.field == "id" else [f"{sign}{order.field}", f"{sign}id"]
-    with _askable():
+    with askable():
         found = await query.order_by(*keys).limit(part.size + 1)
     more = len(found) > part.size
     items = found[: part.size]
@@ -165,7 +165,7 @@ async def first_of_each(
         place=RawSQL(f'row_number() OVER (PARTITION BY "{parent}" ORDER BY {keys})'),
         whole=RawSQL(f'count(*) OVER (PARTITION BY "{parent}")'),
     )
-    with _askable():
+    with askable():
         numbered._make_query()
     text, values = numbered.query.get_parameterized_sql()
     client = get_connections().get(next(iter(get_connections().db_config)))

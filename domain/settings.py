@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="CARELINE_CORS_ORIGINS")
     upload_limit_bytes: int = Field(512 * 2**20, alias="CARELINE_UPLOAD_LIMIT_BYTES", gt=0)
     worker_threads: int = Field(8, alias="CARELINE_WORKER_THREADS", ge=2, le=64)
+    worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("timers", "default", "recompute", "reports"), alias="CARELINE_WORKER_QUEUES"
+    )
     lease_seconds: float = Field(30, alias="CARELINE_LEASE_SECONDS", ge=1, le=3600)
 
     @field_validator("database_url")
@@ -75,7 +78,7 @@ class Settings(BaseSettings):
             raise ValueError("use redis://host:port/number")
         return url
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "worker_queues", mode="before")
     @classmethod
     def _list(cls, value: Any) -> Any:
         return (

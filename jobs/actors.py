@@ -7,17 +7,32 @@ import secrets
 import structlog
 
 from domain import db, feeds, runs, timekeeping, workspaces
-from jobs.clock import REACTIONS as REACTIONS_KIND
 from jobs.due import DUE
+from jobs.hands import Hands
 from jobs.reactions import REACTIONS
 
 WORKER = f"{platform.node()[:24]}:{os.getpid()}:{secrets.token_hex(3)}"
+REACTIONS_KIND = "reactions"
 BATCH = 100
 log = structlog.get_logger(__name__)
 
 
-async def do_run(run_id: int, lease_seconds: float) -> None:
-    await runs.perform(run_id, WORKER, lease_seconds)
+async def do_run(run_id: int, hands: Hands, lease_seconds: float) -> None:
+    """Do the run of that number: one that this process has pulled, or one it can still claim.
+
+    A doorbell that comes while there is no room is dropped: the run is pulled when there is.
+    """
+    run = hands.pick(run_id)
+    if run is None:
+        free = [queue for queues, _ in hands.room() for queue in queues]
+        run = await runs.claim(run_id, WORKER, lease_seconds, free) if free else None
+        if run is None:
+            return
+        hands.take(run.queue)
+    try:
+        await runs.do(run, lease_seconds)
+    finally:
+        hands.release(run.queue)
 
 
 async def do_due(kind: str) -> None:
@@ -46,7 +61,7 @@ async def drain(kind: str, workspace_id: int | None) -> int:
             try:
                 moved += bool(await due.act(row["workspace_id"], row["id"], db.instant_of(row["due_at"])))
             except Exception as error:
-                if due.apart is None:
+                if due.apart is None or db.failure_of(error) is not None:
                     raise
                 await due.apart(row["workspace_id"], row["id"], error)
         acted += len(rows)

@@ -19,7 +19,8 @@ from dramatiq.brokers.stub import StubBroker
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-QUEUES = ("timers", "default", "recompute", "reports")
+from domain.runs import QUEUES
+
 KEPT_DEAD = 100
 BREAK_SECONDS = 2.0
 log = structlog.get_logger(__name__)
@@ -57,6 +58,11 @@ class Bell:
         self._due = declare(broker=broker, actor_name="due", queue_name="timers")(due)
         self._broken_until = 0.0
 
+    @property
+    def answers(self) -> bool:
+        """Whether the broker took the last message, or it is time to try it again."""
+        return time.monotonic() >= self._broken_until
+
     async def run(self, run_id: int, queue: str) -> bool:
         """Ring for a run; whether the broker took it."""
         return await self._send(self._run.message(run_id).copy(queue_name=queue))
@@ -66,7 +72,7 @@ class Bell:
         return await self._send(self._due.message(kind))
 
     async def _send(self, message: dramatiq.Message[Any]) -> bool:
-        if time.monotonic() < self._broken_until:
+        if not self.answers:
             return False
         try:
             await asyncio.to_thread(self.broker.enqueue, message)

@@ -1,80 +1,143 @@
-"""Turns rows into messages: numbers the journal, rings for runs and timers, rescues what was lost.
+"""Turns rows into work: pulls runs for this process, numbers the journal, rings for timers, rescues the lost.
 
-Every worker process runs one. Several at once do nothing twice, since each thing they do is guarded
-by the row it is done to.
+Every worker process runs one. What one can do for all is left to the one that leads; two that lead at
+once do nothing twice all the same, since each thing they do is guarded by the row it is done to.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
 from domain import feeds, nudges, runs, timekeeping
+from domain.runs import Leadership
+from jobs.actors import REACTIONS_KIND, WORKER
 from jobs.broker import Bell
 from jobs.crontab import CRONTAB
 from jobs.due import DUE, anything
+from jobs.hands import Hands
 
 TICK_SECONDS = 1.0
 RESCUE_SECONDS = 5.0
 SLOW_SECONDS = 10.0
-REACTIONS = "reactions"
+GATHER_SECONDS = 0.002
+"""How long a pull waits for more hands to become free: one statement serves them all."""
+DOORBELLS = 40
+"""How many doorbells are rung in a second at most: a broker that comes back is not flooded."""
 log = structlog.get_logger(__name__)
 
 
 class Clock:
-    """The loop of one process. `bells` are tried in order, so that Redis is first and the inner one last."""
+    """The two loops of one process: one pulls what this process can do, one leads where it may.
 
-    def __init__(self, bells: list[Bell]) -> None:
-        self._bells = bells
-        self._stir = asyncio.Event()
-        self._rescued = 0.0
+    `inner` is the bell of this process; `outer`, where there is Redis, calls all processes.
+    """
+
+    def __init__(
+        self, inner: Bell, outer: Bell | None, hands: Hands, lease_seconds: float, alone: bool = True
+    ) -> None:
+        self._inner = inner
+        self._outer = outer
+        self._hands = hands
+        self._lease_seconds = lease_seconds
+        self._alone = alone
+        self._leadership = Leadership(WORKER)
+        self._rescued = self._called = 0.0
         self._kept_house = [time.monotonic()] * len(CRONTAB)
+        self._pulling, self._leading = asyncio.Event(), asyncio.Event()
         self.ticked = time.monotonic()
-        """When the loop last came round: what a health check looks at."""
+        """When the slower of the loops last came round: what a health check looks at."""
+        self._rounds = {"pull": self.ticked, "lead": self.ticked}
 
     async def run(self) -> None:
         """Go on until cancelled; a failing database is reported and tried again."""
-        with nudges.WORK.listening(self._stir.set):
-            while True:
-                try:
-                    async with asyncio.timeout(SLOW_SECONDS):
-                        await self.tick()
-                except TimeoutError:
-                    log.error("clock_stalled", seconds=SLOW_SECONDS)
-                except Exception as error:
-                    log.error("clock_failed", error=type(error).__name__, exc_info=True)
-                    await asyncio.sleep(TICK_SECONDS)
-                self.ticked = time.monotonic()
-                # Not wait_for: before Python 3.12 it loses a cancellation that meets a nudge.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(TICK_SECONDS):
-                        await self._stir.wait()
-                self._stir.clear()
+        self._hands.freed = self._pulling.set
+        with nudges.WORK.listening(self._pulling.set), nudges.WORK.listening(self._leading.set):
+            loops = [
+                asyncio.create_task(self._round("pull", self.pull, self._pulling), name="puller"),
+                asyncio.create_task(self._round("lead", self.tick, self._leading), name="leader"),
+            ]
+            try:
+                await asyncio.gather(*loops)
+            finally:
+                for loop in loops:
+                    loop.cancel()
+                await asyncio.gather(*loops, return_exceptions=True)
+                with contextlib.suppress(Exception):
+                    if self._leadership.leads:
+                        await self._leadership.resign()
+
+    async def _round(self, name: str, what: Callable[[], Awaitable[None]], stir: asyncio.Event) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(SLOW_SECONDS):
+                    await what()
+            except TimeoutError:
+                log.error("clock_stalled", loop=name, seconds=SLOW_SECONDS)
+            except Exception as error:
+                log.error("clock_failed", loop=name, error=type(error).__name__, exc_info=True)
+                await asyncio.sleep(TICK_SECONDS)
+            self._rounds[name] = time.monotonic()
+            self.ticked = min(self._rounds.values())
+            # Not wait_for: before Python 3.12 it loses a cancellation that meets a nudge.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await stir.wait()
+                    await asyncio.sleep(GATHER_SECONDS)
+            stir.clear()
+
+    async def pull(self) -> None:
+        """Take runs for the free hands of this process, as long as there are both."""
+        while True:
+            full = False
+            for queues, room in self._hands.room():
+                pulled = await runs.pull(WORKER, self._lease_seconds, queues, room)
+                for run in pulled:
+                    self._hands.put(run)
+                    await self._inner.run(run.id, run.queue)
+                full = full or len(pulled) == room
+            if not full or not self._hands.room():
+                return
 
     async def tick(self) -> None:
-        """Look once at everything that may want something."""
+        """Look once at everything that may want something, if this process leads."""
+        if not self._alone and not await self._leadership.lead():
+            return
         for workspace_id in await feeds.unnumbered():
             while await feeds.number(workspace_id) == feeds.BATCH:
                 pass
         if await feeds.unreacted(1):
-            await self._ring(lambda bell: bell.due(REACTIONS))
+            await self._ring(lambda bell: bell.due(REACTIONS_KIND))
         now = timekeeping.machine_now()
         for kind in DUE:
             if await anything(now, kind):
                 await self._ring(lambda bell, kind=kind: bell.due(kind))  # type: ignore[misc]
-        for row in await runs.ring_ready():
-            await self._ring(lambda bell, row=row: bell.run(row["id"], row["queue"]))  # type: ignore[misc]
+        if await runs.promote():
+            nudges.WORK.ring_now()
         if time.monotonic() - self._rescued > RESCUE_SECONDS:
             self._rescued = time.monotonic()
-            rescued = await runs.rescue()
-            if rescued:
-                log.warning("runs_rescued", runs=rescued)
+            if self._alone:  # this very loop renews this process's leases: not found lost for its own delay
+                await runs.renew(self._lease_seconds)
+            await runs.rescue()
+        await self._call_others()
         await self._keep_house()
 
+    async def _call_others(self) -> None:
+        """Ring for runs that still wait: other processes may have room that no nudge reached."""
+        if self._outer is None or time.monotonic() - self._called < TICK_SECONDS:
+            return
+        self._called = time.monotonic()
+        if not self._outer.answers:
+            return
+        for row in await runs.ring_ready(DOORBELLS):
+            if not await self._outer.run(row["id"], row["queue"]):
+                return
+
     async def _ring(self, send: Callable[[Bell], Awaitable[bool]]) -> None:
-        for bell in self._bells:
+        bells: Iterable[Bell] = (self._outer, self._inner) if self._outer else (self._inner,)
+        for bell in bells:
             if await send(bell):
                 return
 

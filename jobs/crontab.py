@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from domain import files, idempotency, timekeeping
+from domain import files, idempotency, runs, timekeeping
 
 
 async def _forget_keys() -> None:
@@ -13,4 +13,5 @@ async def _forget_keys() -> None:
 CRONTAB: list[tuple[timedelta, Callable[[], Awaitable[object]]]] = [
     (timedelta(hours=1), _forget_keys),
     (timedelta(hours=1), files.prune),
+    (timedelta(minutes=10), runs.prune),
 ]

@@ -7,7 +7,6 @@ and a worker process of its own are the same code.
 import asyncio
 import concurrent.futures
 import contextlib
-import functools
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
@@ -23,9 +22,11 @@ from domain.settings import Settings
 from jobs.actors import do_due, do_run
 from jobs.broker import Bell, inner_broker, redis_broker
 from jobs.clock import Clock
+from jobs.hands import Hands
 
 GRACE_SECONDS = 3.0
-REDIS_LOOK_MS = 50
+REDIS_LOOK_MS = 100
+SPARE_THREADS = 2
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -92,32 +93,40 @@ async def working(settings: Settings) -> AsyncIterator[Clock]:
         await asyncio.to_thread(check_redis, settings.redis_url)
     here = _Here(asyncio.get_running_loop())
     set_event_loop_thread(here)  # type: ignore[arg-type]
+    hands = Hands(settings.worker_threads, settings.worker_queues)
 
-    @functools.wraps(do_run)
     async def run(run_id: int) -> None:
-        await do_run(run_id, settings.lease_seconds)
+        await do_run(run_id, hands, settings.lease_seconds)
 
-    bells = [Bell(inner_broker(), run, do_due)]
-    if settings.redis_url:
-        bells.insert(0, Bell(redis_broker(settings.redis_url), run, do_due))
-    threads = max(2, settings.worker_threads // len(bells))
+    inner = Bell(inner_broker(), run, do_due)
+    outer = Bell(redis_broker(settings.redis_url), run, do_due) if settings.redis_url else None
+    # Threads beyond the hands are for timers; over Redis come hints, which two threads can take.
     workers = [
-        dramatiq.Worker(bell.broker, worker_threads=threads, worker_timeout=REDIS_LOOK_MS if n else 100)
-        for n, bell in enumerate(reversed(bells))
+        dramatiq.Worker(
+            inner.broker, worker_threads=settings.worker_threads + SPARE_THREADS, worker_timeout=100
+        )
     ]
+    if outer is not None:
+        workers.append(
+            dramatiq.Worker(outer.broker, worker_threads=SPARE_THREADS, worker_timeout=REDIS_LOOK_MS)
+        )
     if settings.embedded_database:
         await runs.rescue(limit=10_000, everything=True)
     for worker in workers:
         await asyncio.to_thread(worker.start)
-    clock = Clock(bells)
-    ticking = asyncio.create_task(clock.run(), name="clock")
-    try:
-        yield clock
-    finally:
-        ticking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await ticking
-        stopping = [asyncio.create_task(asyncio.to_thread(worker.stop, 8000)) for worker in workers]
-        await here.finish()
-        await asyncio.gather(*stopping)
-        set_event_loop_thread(None)
+    clock = Clock(inner, outer, hands, settings.lease_seconds, alone=settings.embedded_database)
+    async with runs.beating(settings.database_url, settings.lease_seconds):
+        ticking = asyncio.create_task(clock.run(), name="clock")
+        try:
+            yield clock
+        finally:
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+            stopping = [asyncio.create_task(asyncio.to_thread(worker.stop, 8000)) for worker in workers]
+            await here.finish()
+            await asyncio.gather(*stopping)
+            for waiting in hands.waiting():
+                with contextlib.suppress(Exception):
+                    await runs.give_back(waiting)
+            set_event_loop_thread(None)

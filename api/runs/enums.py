@@ -17,3 +17,13 @@ publish(
         "CANCELLED": "Ended because somebody asked.",
     },
 )
+publish(
+    runs.RunQueue,
+    "Where runs wait, by urgency.",
+    {
+        "TIMERS": "What has a deadline; a share of every worker is kept for it.",
+        "DEFAULT": "Imports, launches and what else was asked for.",
+        "RECOMPUTE": "Segmentation and the planning that follows it.",
+        "REPORTS": "Measurements and reports.",
+    },
+)

@@ -116,6 +116,7 @@ class Order(Record):
             Index(("workspace_id", "customer_id", "ordered_at", "id"), "orders_customer"),
             Index(("workspace_id", "ordered_at", "id"), "orders_time"),
             Index(("workspace_id", "status", "ordered_at", "id"), "orders_status"),
+            Index(("workspace_id", "run_id"), "orders_run", where="run_id IS NOT NULL"),
         ]
 
 

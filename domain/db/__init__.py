@@ -1,14 +1,18 @@
 """The database: one set of statements for SQLite and PostgreSQL."""
 
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database
+from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
+from domain.db.schema import references_to
 from domain.db.sql import (
     after_commit,
+    compiled,
     execute,
     hydrate,
     in_transaction,
     insert_many,
     is_unique_violation,
+    lock,
     one,
     rows,
     transaction,
@@ -18,25 +22,31 @@ from domain.db.values import day_of, document_of, instant_of
 
 __all__ = [
     "Document",
+    "Failure",
     "Index",
     "Instant",
     "Reference",
+    "Unavailable",
     "Unreachable",
     "after_commit",
     "choice",
+    "compiled",
     "day_of",
     "dialect",
     "document_of",
     "encode",
     "execute",
+    "failure_of",
     "hydrate",
     "in_transaction",
     "insert_many",
     "instant_of",
     "is_postgres",
     "is_unique_violation",
+    "lock",
     "one",
     "open_database",
+    "references_to",
     "rows",
     "transaction",
     "value",

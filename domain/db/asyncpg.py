@@ -1,25 +1,65 @@
-"""Tortoise's asyncpg engine, with transactions that survive cancellation.
+"""Tortoise's asyncpg engine, with transactions that survive cancellation and waits that end.
 
 Stock Tortoise leaks the pool's connection when the task is cancelled at BEGIN: a client that sends
-mutations and hangs up would drain the pool within a few requests.
+mutations and hangs up would drain the pool within a few requests. It also waits for ever for a
+connection that nobody gives back.
 """
 
 from typing import Any
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
-from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
+from tortoise.backends.base.client import (
+    PoolConnectionWrapper,
+    TransactionalDBClient,
+    TransactionContext,
+    TransactionContextPooled,
+)
 from tortoise.connection import get_connections
 from tortoise.exceptions import TransactionManagementError
 
 from domain.db.ending import finished
+from domain.db.failures import Failure, Unavailable
+
+ACQUIRE_SECONDS = 5.0
+"""How long a statement waits for a connection: longer, and the caller had better hear no."""
+
+
+async def _acquired(pool: Any) -> Any:
+    try:
+        return await pool.acquire(timeout=ACQUIRE_SECONDS)
+    except TimeoutError as error:
+        raise Unavailable(Failure.BUSY) from error
+
+
+class _Connection(PoolConnectionWrapper[Any]):
+    """A connection for one statement."""
+
+    async def __aenter__(self) -> Any:
+        await self.ensure_connection()
+        self.connection = await _acquired(self.client._pool)
+        return self.connection
+
+
+class _Impatient:
+    """Says `Unavailable` where the driver gives up on an answer (its `command_timeout`)."""
+
+    async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
+        except TimeoutError as error:
+            raise Unavailable(Failure.SLOW) from error
+
+
+class _Wrapper(_Impatient, TransactionWrapper):
+    pass
 
 
 class _Transaction(TransactionContextPooled):
     async def __aenter__(self) -> TransactionalDBClient:
         await self.ensure_connection()
         pool = self.client._parent._pool
-        connection = await pool.acquire()
+        connection = await _acquired(pool)
         self.client._connection = connection
         token = None
         try:
@@ -50,11 +90,14 @@ class _Transaction(TransactionContextPooled):
                 await self.client._parent._pool.release(self.client._connection)
 
 
-class Client(AsyncpgDBClient):
+class Client(_Impatient, AsyncpgDBClient):
     """The engine that `domain.db.connection` names in Tortoise's configuration."""
 
+    def acquire_connection(self) -> Any:
+        return _Connection(self, self._pool_init_lock)
+
     def _in_transaction(self) -> TransactionContext:
-        return _Transaction(TransactionWrapper(self), self._pool_init_lock)
+        return _Transaction(_Wrapper(self), self._pool_init_lock)
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         # No session state is ever left on a connection, so the reset query at each release is waste.

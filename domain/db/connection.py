@@ -25,6 +25,12 @@ MODELS = [
 ]
 APP = "careline"
 BUSY_MS = 10_000
+CONNECT_SECONDS = 5.0
+CONNECTIONS = 16
+STATEMENT_SECONDS = 900.0
+LOCK_SECONDS = 10.0
+IDLE_SECONDS = 30.0
+"""How long a transaction may stand still: a frozen process must not keep its locks."""
 
 
 class Unreachable(Exception):
@@ -40,7 +46,9 @@ def is_postgres() -> bool:
     return dialect() == "postgres"
 
 
-def config(url: str) -> dict[str, Any]:
+def config(
+    url: str, *, statement_seconds: float = STATEMENT_SECONDS, connections: int = CONNECTIONS
+) -> dict[str, Any]:
     """Tortoise's configuration for a database URL: `sqlite:///path`, or `postgres://user:pw@host/name`."""
     parts = urlsplit(url)
     if is_embedded(url):
@@ -61,9 +69,18 @@ def config(url: str) -> dict[str, Any]:
             "password": parts.password,
             "database": parts.path.lstrip("/"),
             "minsize": 1,
-            "maxsize": 10,
+            "maxsize": connections,
+            "timeout": CONNECT_SECONDS,
+            # The server ends a slow statement; the driver gives up a little later on a silent server.
+            "command_timeout": statement_seconds + 2,
             "statement_cache_size": 500,
-            "server_settings": {"timezone": "UTC", "application_name": "careline"},
+            "server_settings": {
+                "timezone": "UTC",
+                "application_name": "careline",
+                "statement_timeout": f"{statement_seconds * 1000:.0f}",
+                "lock_timeout": f"{LOCK_SECONDS * 1000:.0f}",
+                "idle_in_transaction_session_timeout": f"{IDLE_SECONDS * 1000:.0f}",
+            },
         }
     else:
         raise ValueError(
@@ -85,13 +102,17 @@ def _shown(url: str) -> str:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[TortoiseContext]:
+async def open_database(
+    url: str, *, statement_seconds: float = STATEMENT_SECONDS, connections: int = CONNECTIONS
+) -> AsyncIterator[TortoiseContext]:
     """The database for the time of the block, for the whole process and its one event loop.
+
+    On PostgreSQL, at most `connections` are opened, and a statement may take `statement_seconds`.
 
     Raises:
         Unreachable: it does not answer, or refuses these credentials.
     """
-    settings = config(url)
+    settings = config(url, statement_seconds=statement_seconds, connections=connections)
     if is_embedded(url):
         try:
             make_private(file_of(url))

@@ -1,9 +1,11 @@
-"""Creates a table with its composite keys and partial indexes, the same on both databases."""
+"""Makes tables with their composite keys and partial indexes, the same on both databases."""
 
 from typing import Any
 
-from tortoise.migrations.operations import CreateModel
+from tortoise import Model, Tortoise
+from tortoise.migrations.operations import AddIndex, CreateModel, RemoveIndex
 
+from domain.db.connection import APP
 from domain.db.fields import Index, Reference
 
 
@@ -40,3 +42,37 @@ class CreateTable(CreateModel):
         for index in indexes:
             assert isinstance(index, Index), f"{self.name}: use domain.db.Index"
             await state_editor._run_sql(index.statement(meta.db_table) + ";")
+
+
+class MakeIndex(AddIndex):
+    """Tortoise's AddIndex, for a `domain.db.Index` with its condition."""
+
+    async def database_forward(
+        self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None
+    ) -> None:
+        if state_editor:
+            model: Any = new_state.apps.get_model(f"{app_label}.{self.model_name}")
+            assert isinstance(self.index, Index)
+            await state_editor._run_sql(self.index.statement(model._meta.db_table) + ";")
+
+
+class DropIndex(RemoveIndex):
+    """Tortoise's RemoveIndex, by name alone."""
+
+    async def database_forward(
+        self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None
+    ) -> None:
+        if state_editor:
+            await state_editor._run_sql(f'DROP INDEX "{self.name}";')
+
+
+def references_to(model: type[Model]) -> list[tuple[str, str]]:
+    """Every table and column that points to a model's rows."""
+    assert Tortoise.apps is not None
+    table = model._meta.db_table
+    return sorted(
+        (other._meta.db_table, name)
+        for other in Tortoise.apps[APP].values()
+        for name, field in other._meta.fields_map.items()
+        if isinstance(field, Reference) and field.to == table
+    )

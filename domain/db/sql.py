@@ -18,6 +18,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction as tortoise_transaction
 
 from domain.db.connection import dialect, is_postgres
+from domain.db.failures import Failure, Unavailable
 
 M = TypeVar("M", bound=Model)
 Hook = Callable[[], Awaitable[None] | None]
@@ -30,7 +31,8 @@ BATCH = 500
 """Rows in one multi-row INSERT: well below both databases' limit of 32,766 parameters."""
 
 
-def _compile(sql: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
+def compiled(sql: str, /, **params: Any) -> tuple[str, list[Any]]:
+    """A statement as its driver takes it, for a connection of one's own."""
     postgres = is_postgres()
     values: list[Any] = []
     numbered: dict[str, str] = {}
@@ -96,7 +98,7 @@ def _client() -> Any:
 
 async def rows(sql: str, /, **params: Any) -> list[dict[str, Any]]:
     """All rows of a query, or of a statement with RETURNING."""
-    text, values = _compile(sql, params)
+    text, values = compiled(sql, **params)
     found: list[dict[str, Any]] = await _client().execute_query_dict(text, values)
     return found
 
@@ -113,12 +115,15 @@ async def value(sql: str, /, **params: Any) -> Any:
 
 async def execute(sql: str, /, **params: Any) -> int:
     """Run a statement without RETURNING; the number of rows it touched."""
-    text, values = _compile(sql, params)
+    text, values = compiled(sql, **params)
     client = _client()
     if not is_postgres():
         return int((await client.execute_query(text, values))[0])
     async with client.acquire_connection() as connection:
-        status: str = await connection.execute(text, *values)
+        try:
+            status: str = await connection.execute(text, *values)
+        except TimeoutError as error:
+            raise Unavailable(Failure.SLOW) from error
     count = status.rsplit(" ", 1)[-1]
     return int(count) if count.isdigit() else 0
 
@@ -167,6 +172,13 @@ def is_unique_violation(error: BaseException) -> bool:
         cause = error.args[0] if error.args else None
         return isinstance(cause, asyncpg.UniqueViolationError) or "UNIQUE" in str(cause)
     return False
+
+
+async def lock(name: str) -> None:
+    """Wait until nobody else holds this name, and hold it to the end of the transaction."""
+    assert in_transaction(), "a lock is held by a transaction"
+    if is_postgres():  # SQLite has one writer, which is the transaction itself
+        await rows("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))", name=name)
 
 
 def in_transaction() -> bool:

@@ -1,13 +1,19 @@
 """Asks for machine work, and for its end."""
 
+from datetime import datetime
 from typing import Any
+
+from tortoise.expressions import Q
 
 from domain import db, journal, timekeeping
 from domain.access import Principal
 from domain.errors import DomainError, ErrorCode
 from domain.journal import Entry
-from domain.runs.models import ENDED, Run, RunState
-from domain.runs.work import kinds
+from domain.paging import askable
+from domain.runs.models import ENDED, WAITING, Run, RunState
+from domain.runs.work import Overlap, kinds
+
+RETRIED_AT_MOST = 1000
 
 
 class RunEnded(DomainError):
@@ -23,46 +29,85 @@ class RunNotFailed(DomainError):
 
 
 async def enqueue(
-    who: Principal, kind: str, args: dict[str, Any] | None = None, *, unique_key: str | None = None
+    who: Principal,
+    kind: str,
+    args: dict[str, Any] | None = None,
+    *,
+    unique_key: str | None = None,
+    run_at: datetime | None = None,
+    slot: tuple[int, datetime] | None = None,
 ) -> Run:
     """Ask for a run, in the transaction of the change that needs it.
 
-    With a `unique_key`, callers coalesce: at most one run of the kind and key waits while one runs,
-    and every caller gets the run that will serve it. Arguments are ids, not data.
+    With a `unique_key`, callers coalesce by the kind's `Overlap`, and every caller gets the run that
+    will serve it. Arguments are ids, not data. It starts at `run_at` (machine time) or later. `slot`
+    is the schedule that asks and which of its times this is.
     """
     declared = kinds[kind]
+    if declared.overlap is Overlap.ALLOW:
+        unique_key = None
     now = timekeeping.machine_now()
+    later = run_at is not None and run_at > now
     async with db.transaction():
-        made = await db.rows(
+        if declared.overlap is Overlap.SKIP and unique_key is not None:
+            serving = await _of_key(who, kind, unique_key, lock=True)
+            if serving is not None:
+                return serving
+        made = await journal.tell(
+            who,
+            "run.scheduled" if later else "run.queued",
             """INSERT INTO runs (workspace_id, version, kind, queue, priority, state, args, unique_key,
                  run_at, attempt, max_attempts, fence, deadline_seconds, progress_done, progress_unit,
-                 progress_message, errors, started_by, queued_at)
-               VALUES (:workspace, 1, :kind, :queue, :priority, 'QUEUED', :args, :key,
-                 {now}, 0, :attempts, 0, :deadline, 0, '', '', '[]', :by, :now)
+                 progress_message, errors, schedule_id, slot_at, started_by, queued_at)
+               VALUES (:workspace, 1, :kind, :queue, :priority, :state, :args, :key,
+                 COALESCE(:run_at, {now}), 0, :attempts, 0, :deadline, 0, '', '', '[]', :schedule, :slot_at,
+                 :by, :now)
                ON CONFLICT (workspace_id, kind, unique_key)
                  WHERE unique_key IS NOT NULL AND state IN ('SCHEDULED', 'QUEUED', 'RETRYING')
-                 DO NOTHING RETURNING id""",
+                 DO NOTHING RETURNING *""",
+            {"kind": kind},
             workspace=who.workspace_id,
             kind=kind,
             queue=declared.queue,
             priority=declared.priority,
+            state=(RunState.SCHEDULED if later else RunState.QUEUED).value,
             args=db.encode(args or {}),
             key=unique_key,
+            run_at=run_at if later else None,
             attempts=declared.max_attempts,
             deadline=declared.deadline_seconds,
+            schedule=slot[0] if slot else None,
+            slot_at=slot[1] if slot else None,
             by=who.label,
             now=now,
         )
-        if not made:
-            return await Run.get(
-                workspace_id=who.workspace_id,
-                kind=kind,
-                unique_key=unique_key,
-                state__in=[RunState.SCHEDULED, RunState.QUEUED, RunState.RETRYING],
-            )
-        run = await Run.get(id=made[0]["id"])
-        await journal.write(who, Entry("run.queued", run.id, data={"kind": kind}))
-    return run
+        if declared.overlap is Overlap.CANCEL_RUNNING and unique_key is not None:
+            await _end_running(who, kind, unique_key)
+        if made:
+            return db.hydrate(Run, made)[0]
+        assert unique_key is not None
+        waiting = await _of_key(who, kind, unique_key, lock=False)
+    # Between the two statements a worker may have taken it: then it serves all the same.
+    return (
+        waiting
+        if waiting is not None
+        else await enqueue(who, kind, args, unique_key=unique_key, run_at=run_at, slot=slot)
+    )
+
+
+async def _of_key(who: Principal, kind: str, key: str, *, lock: bool) -> Run | None:
+    """The run of a key that has not ended, the waiting one before the active one."""
+    query = Run.filter(workspace_id=who.workspace_id, kind=kind, unique_key=key, state__not_in=list(ENDED))
+    found = await (query.select_for_update() if lock else query)
+    return min(found, key=lambda run: run.state not in WAITING, default=None)
+
+
+async def _end_running(who: Principal, kind: str, key: str) -> None:
+    for run in await Run.filter(
+        workspace_id=who.workspace_id, kind=kind, unique_key=key, state=RunState.RUNNING
+    ):
+        if await run.change({"state": RunState.RUNNING}, state=RunState.CANCELLING):
+            await journal.write(who, Entry("run.cancelling", run.id))
 
 
 async def cancel(who: Principal, run_id: int) -> Run:
@@ -93,23 +138,41 @@ async def retry(who: Principal, run_id: int) -> Run:
         run = await Run.load(who.workspace_id, run_id)
         if run.state not in (RunState.FAILED, RunState.CANCELLED):
             raise RunNotFailed(f"this run is {run.state.value}", current=run)
-        if run.unique_key is not None:
-            waiting = await Run.get_or_none(
-                workspace_id=who.workspace_id,
-                kind=run.kind,
-                unique_key=run.unique_key,
-                state__in=[RunState.SCHEDULED, RunState.QUEUED, RunState.RETRYING],
-            )
-            if waiting is not None:
-                return waiting
-        await run.must_change(
-            {"state": run.state},
-            state=RunState.QUEUED,
-            run_at=timekeeping.machine_now(),
-            attempt=0,
-            rung_at=None,
-            finished_at=None,
-            error_code=None,
+        return await _again(who, run)
+
+
+async def retry_all(who: Principal, where: Q) -> tuple[list[Run], bool]:
+    """Queue the failed and cancelled runs of a filter again, the oldest first, at most 1,000 of them.
+
+    Returns those that will do the work, where runs of one kind and key are one, and whether more match.
+    """
+    wanted = Run.filter(
+        where, workspace_id=who.workspace_id, state__in=[RunState.FAILED, RunState.CANCELLED]
+    ).order_by("id")
+    async with db.transaction():
+        with askable():
+            found = await wanted.limit(RETRIED_AT_MOST + 1)
+        serving = [await _again(who, run) for run in found[:RETRIED_AT_MOST]]
+    return list({run.id: run for run in serving}.values()), len(found) > RETRIED_AT_MOST
+
+
+async def _again(who: Principal, run: Run) -> Run:
+    if run.unique_key is not None:
+        waiting = await Run.get_or_none(
+            workspace_id=who.workspace_id, kind=run.kind, unique_key=run.unique_key, state__in=list(WAITING)
         )
-        await journal.write(who, Entry("run.queued", run.id, data={"kind": run.kind}))
+        if waiting is not None:
+            return waiting
+    await run.must_change(
+        {"state": run.state},
+        state=RunState.QUEUED,
+        run_at=timekeeping.machine_now(),
+        failures=0,
+        deaths=0,
+        rung_at=None,
+        finished_at=None,
+        error_code=None,
+        merged_into=None,
+    )
+    await journal.write(who, Entry("run.queued", run.id, data={"kind": run.kind}))
     return run

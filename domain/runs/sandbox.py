@@ -6,12 +6,12 @@ from domain import workspaces
 from domain.access import Principal, Role
 from domain.errors import Forbidden, Invalid
 from domain.runs.actions import enqueue
-from domain.runs.models import Run
+from domain.runs.models import Run, RunQueue
 from domain.runs.work import Kind, kinds, unknown
 
 CLOCK_ADVANCE = "clock_advance"
 
-kinds[CLOCK_ADVANCE] = Kind(CLOCK_ADVANCE, unknown, queue="timers", priority=10)
+kinds[CLOCK_ADVANCE] = Kind(CLOCK_ADVANCE, unknown, queue=RunQueue.TIMERS, priority=10, limit=1)
 
 
 async def advance_clock(who: Principal, to: datetime) -> Run:

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from domain import db, journal
 from domain.access import Principal, system
 from domain.errors import DomainError
 from domain.journal import Entry
-from domain.runs.models import Run
+from domain.runs.models import Run, RunQueue
 
 
 class Fenced(Exception):
@@ -36,29 +37,53 @@ class Refused(Exception):
 Performer = Callable[["Work"], Awaitable[dict[str, Any] | None]]
 
 
+class Overlap(StrEnum):
+    """What a new asking does where a run of the same kind and key is already there."""
+
+    SKIP = "SKIP"
+    """The one that waits or runs serves it."""
+    QUEUE_ONE = "QUEUE_ONE"
+    """The one that waits serves it; beside one that runs, one more waits."""
+    CANCEL_RUNNING = "CANCEL_RUNNING"
+    """As QUEUE_ONE, and the one that runs is asked to end."""
+    ALLOW = "ALLOW"
+    """It gets a run of its own, whatever else there is."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of run: its code, where it waits, and how it behaves."""
 
     name: str
     perform: Performer
-    queue: str = "default"
+    queue: str = RunQueue.DEFAULT
     priority: int = 100
+    """The lower, the earlier, within one workspace and queue."""
     deadline_seconds: int = 3600
+    """How long one attempt may take."""
     max_attempts: int = 8
+    """How many attempts may end in an error; a refusal is never tried again."""
+    max_deaths: int = 3
+    """How many workers in a row may go away with a run that does not come a step further."""
+    overlap: Overlap = Overlap.QUEUE_ONE
+    limit: int | None = None
+    """How many may run at once in one workspace."""
+    schedulable: bool = False
+    """Whether a schedule may ask for it."""
 
 
 kinds: dict[str, Kind] = {}
 
 
-def kind(
-    name: str, *, queue: str = "default", priority: int = 100, deadline_seconds: int = 3600
-) -> Callable[[Performer], Performer]:
-    """Declare the function that performs runs of a kind. What it returns is the run's result."""
+def kind(name: str, **behaviour: Any) -> Callable[[Performer], Performer]:
+    """Declare the function that performs runs of a kind. What it returns is the run's result.
+
+    `behaviour` is what else `Kind` holds, such as its queue.
+    """
 
     def declare(perform: Performer) -> Performer:
         assert name not in kinds, name
-        kinds[name] = Kind(name, perform, queue, priority, deadline_seconds)
+        kinds[name] = Kind(name, perform, **behaviour)
         return perform
 
     return declare
@@ -75,8 +100,13 @@ def performs(name: str) -> Callable[[Performer], Performer]:
 
 
 async def unknown(work: "Work") -> None:
-    """The performer of a kind that this process can ask for but not do."""
+    """The performer of a kind that this process can ask for but not do; it never claims one."""
     raise Refused("UNKNOWN_KIND", f"this process cannot perform runs of kind {work.run.kind}")
+
+
+def performed_here() -> list[str]:
+    """The kinds that this process can do. Others wait for a process of a version that knows them."""
+    return [name for name, kind in kinds.items() if kind.perform is not unknown]
 
 
 @dataclass
@@ -136,7 +166,7 @@ class Work:
         cursor = run.cursor if step.cursor is None else step.cursor
         state = await db.rows(
             """UPDATE runs SET cursor = :cursor, progress_done = :done, progress_total = :total,
-                 progress_unit = :unit, progress_message = :message,
+                 progress_unit = :unit, progress_message = :message, deaths = 0,
                  lease_until = {now+lease}, version = version + 1
                WHERE workspace_id = :workspace AND id = :id AND fence = :fence
                  AND state IN ('RUNNING', 'CANCELLING') RETURNING state, version""",

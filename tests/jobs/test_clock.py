@@ -21,6 +21,7 @@ from jobs import clock as clocks
 from jobs.actors import do_due, do_run
 from jobs.clock import Clock
 from jobs.crontab import CRONTAB
+from jobs.hands import Hands
 from tests.conftest import House, build_house
 
 DEADLINE_SECONDS = 30
@@ -30,13 +31,16 @@ LEADS, RUNS = 12, 12
 class Direct:
     """Stands where a bell does: notes what is rung for, and has it done at once beside the clock."""
 
-    def __init__(self) -> None:
+    answers = True
+
+    def __init__(self, hands: Hands | None = None) -> None:
         self.rung: Counter[int] = Counter()
+        self.hands = hands or Hands(8)
         self._doing: set[asyncio.Task[None]] = set()
 
     async def run(self, run_id: int, queue: str) -> bool:
         self.rung[run_id] += 1
-        return self._begin(do_run(run_id, 30))
+        return self._begin(do_run(run_id, self.hands, 30))
 
     async def due(self, kind: str) -> bool:
         return self._begin(do_due(kind))
@@ -54,10 +58,15 @@ class Direct:
                 await task
 
 
+def clock_of(inner: Direct, outer: Direct | None = None) -> Clock:
+    """A clock that believes that it leads, whatever others believe."""
+    return Clock(inner, outer, inner.hands, 30)  # type: ignore[arg-type]
+
+
 @contextlib.asynccontextmanager
 async def ticking(*bells: Direct) -> AsyncIterator[list[Clock]]:
     """One clock for each bell, for the time of the block."""
-    made = [Clock([bell]) for bell in bells]  # type: ignore[list-item]
+    made = [clock_of(bell) for bell in bells]
     running = [asyncio.create_task(clock.run()) for clock in made]
     try:
         yield made
@@ -125,7 +134,7 @@ async def test_two_clocks_at_once_do_nothing_twice(home: House, done: Counter[in
     assert done == {run.id: 1 for run in asked}
     ended = await Run.filter(workspace_id=home.id)
     assert {(run.state, run.attempt, run.fence) for run in ended} == {(RunState.SUCCEEDED, 1, 1)}
-    assert bells[0].rung + bells[1].rung == {run.id: 1 for run in asked}, "one doorbell for each run"
+    assert bells[0].rung + bells[1].rung == {run.id: 1 for run in asked}, "each was pulled by one clock"
     opened = await Task.filter(workspace_id=home.id)
     assert sorted(task.customer_id for task in opened) == sorted(
         customer.id for customer in await customers.Customer.filter(workspace_id=home.id)
@@ -141,16 +150,24 @@ async def test_a_clock_whose_database_fails_goes_on(
     home: House, done: Counter[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = 3
-    unnumbered = feeds.unnumbered
+    promote, pull = runs.promote, runs.pull
 
-    async def failing(limit: int = 100) -> list[int]:
+    def fail() -> None:
         nonlocal failures
         if failures:
             failures -= 1
             raise ConnectionError("the database is away")
-        return await unnumbered(limit)
 
-    monkeypatch.setattr(feeds, "unnumbered", failing)
+    async def promoting() -> int:
+        fail()
+        return await promote()
+
+    async def pulling(*args: Any) -> list[Run]:
+        fail()
+        return await pull(*args)
+
+    monkeypatch.setattr(runs, "promote", promoting)
+    monkeypatch.setattr(runs, "pull", pulling)
     run = await runs.enqueue(home.admin, "count")
     async with ticking(Direct()) as (clock,):
         began = clock.ticked
@@ -163,17 +180,17 @@ async def test_a_clock_whose_database_hangs_goes_on(
     home: House, done: Counter[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hung = 0
-    ring_ready = runs.ring_ready
+    pull = runs.pull
 
-    async def hanging() -> list[dict[str, Any]]:
+    async def hanging(*args: Any) -> list[Run]:
         nonlocal hung
         if not hung:
             hung += 1
             await asyncio.Event().wait()
-        return await ring_ready()
+        return await pull(*args)
 
     monkeypatch.setattr(clocks, "SLOW_SECONDS", 0.3)
-    monkeypatch.setattr(runs, "ring_ready", hanging)
+    monkeypatch.setattr(runs, "pull", hanging)
     run = await runs.enqueue(home.admin, "count")
     async with ticking(Direct()):
         await until(quiet)
@@ -190,26 +207,36 @@ async def test_a_run_whose_worker_went_away_is_found_and_done(home: House, done:
     assert [error["code"] for error in after.errors] == ["LOST"]
 
 
-async def test_a_bell_that_is_not_heard_is_followed_by_the_next(home: House, done: Counter[int]) -> None:
+async def test_a_bell_that_is_not_heard_is_followed_by_the_next(home: House) -> None:
     class Deaf(Direct):
-        async def run(self, run_id: int, queue: str) -> bool:
-            return False
-
         async def due(self, kind: str) -> bool:
+            self.rung[0] += 1
             return False
 
-    run, inner = await runs.enqueue(home.admin, "count"), Direct()
-    await Clock([Deaf(), inner]).tick()  # type: ignore[list-item]
-    await until(quiet_of(run))
+    await customers.record_lead(
+        home.admin,
+        "L",
+        customer_external_id="C",
+        source=LeadSource.WEBSITE,
+        acquired_at=timekeeping.machine_now(),
+        consent=True,
+    )
+    deaf, inner = Deaf(), Direct()
+    await clock_of(inner, deaf).tick()
+    await until(lambda: Task.filter(workspace_id=home.id).exists())
     await inner.finish()
-    assert (inner.rung, done) == ({run.id: 1}, {run.id: 1})
+    assert deaf.rung[0] >= 1
+    assert await Task.filter(workspace_id=home.id).count() == 1
 
 
-def quiet_of(run: Run) -> Callable[[], Awaitable[bool]]:
-    async def ended() -> bool:
-        return bool(await Run.filter(id=run.id, state=RunState.SUCCEEDED).exists())
-
-    return ended
+async def test_doorbells_call_the_others_for_what_still_waits(home: House, done: Counter[int]) -> None:
+    asked = [await runs.enqueue(home.admin, "count") for _ in range(3)]
+    inner, outer = Direct(), Direct()
+    await clock_of(inner, outer).tick()
+    await until(lambda: _gone(Run, state__not_in=list(runs.ENDED)))
+    await outer.finish()
+    assert (inner.rung, outer.rung) == ({}, {run.id: 1 for run in asked})
+    assert done == {run.id: 1 for run in asked}
 
 
 async def test_the_crontab_forgets_what_is_old_and_nothing_else(
@@ -225,7 +252,7 @@ async def test_the_crontab_forgets_what_is_old_and_nothing_else(
         created_at=now - timedelta(hours=idempotency.KEPT_HOURS + 1)
     )
 
-    await Clock([]).tick()
+    await clock_of(Direct()).tick()
     assert await File.all().count() == 2, "not before its time"
     monkeypatch.setattr(clocks, "CRONTAB", [(timedelta(0), job) for _, job in CRONTAB])
     async with ticking(Direct()):
@@ -235,7 +262,7 @@ async def test_the_crontab_forgets_what_is_old_and_nothing_else(
     assert [key.key for key in await IdempotencyKey.all()] == ["kept"]
 
 
-async def _gone(model: Any, **which: str) -> bool:
+async def _gone(model: Any, **which: Any) -> bool:
     return not await model.filter(**which).exists()
 
 
@@ -265,16 +292,18 @@ async def test_housekeeping_that_fails_holds_up_nothing(
 async def test_a_clock_that_is_told_to_end_at_the_instant_of_a_nudge_ends(
     monkeypatch: pytest.MonkeyPatch, turns: int
 ) -> None:
-    clock = clocks.Clock([])
+    clock = clock_of(Direct())
 
     async def nothing() -> None:
         pass
 
     monkeypatch.setattr(clock, "tick", nothing)
+    monkeypatch.setattr(clock, "pull", nothing)
     running = asyncio.create_task(clock.run())
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    clock._stir.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    clock._leading.set()
+    clock._pulling.set()
     for _ in range(turns):
         await asyncio.sleep(0)
     running.cancel()

@@ -119,6 +119,9 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "workspaceClockAdvance": {"to": LATER},
         "runCancel": {"id": ids["Run"]},
         "runRetry": {"id": ids.get("FailedRun", ids["Run"])},
+        "runsRetry": {"where": {"state": {"eq": "FAILED"}}},
+        "queuePause": {"what": {"queue": "REPORTS"}},
+        "queueResume": {"what": {"queue": "REPORTS"}},
         "customerUpsert": {"input": {"externalId": "C-1", "name": "Other"}},
         "orderRecord": {
             "input": {"externalId": "O-7", "customerExternalId": "C-1", "orderedAt": EARLIER, "amount": money}

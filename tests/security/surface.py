@@ -42,20 +42,25 @@ class Leaf:
     path: tuple[str, ...]
     scalar: str
     listed: bool
+    alone: bool = False
+    """Whether its input object takes exactly one of its fields."""
 
     @property
     def name(self) -> str:
         return ".".join(self.path)
 
 
-def _leaves(kind: Any, path: tuple[str, ...], seen: tuple[str, ...] = ()) -> Iterator[Leaf]:
+def _leaves(
+    kind: Any, path: tuple[str, ...], seen: tuple[str, ...] = (), alone: bool = False
+) -> Iterator[Leaf]:
     named: Any = get_named_type(kind)
     if not isinstance(named, GraphQLInputObjectType):
         bare = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
-        yield Leaf(path, named.name, isinstance(bare, GraphQLList))
+        yield Leaf(path, named.name, isinstance(bare, GraphQLList), alone)
     elif named.name not in seen:  # filters nest in themselves
+        alone = named.extensions["strawberry-definition"].is_one_of
         for name, field in named.fields.items():
-            yield from _leaves(field.type, (*path, name), (*seen, named.name))
+            yield from _leaves(field.type, (*path, name), (*seen, named.name), alone)
 
 
 def leaves(field: GraphQLField) -> list[Leaf]:
@@ -81,6 +86,8 @@ def with_value(arguments: dict[str, Any], leaf: Leaf, value: Any) -> dict[str, A
     for name in outer:
         inner[name] = dict(inner.get(name) or {})
         inner = inner[name]
+    if leaf.alone:
+        inner.clear()
     inner[last] = [value] if leaf.listed else value
     return changed
 

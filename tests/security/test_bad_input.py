@@ -84,6 +84,8 @@ def fault(name: str, leaf: Leaf, told: dict[str, Any]) -> str | None:
     if not isinstance(payload, dict) or payload["__typename"] != "Refusal":
         return "taken"
     for reason in payload["userErrors"]:
+        if reason["field"] == ["where"] == [leaf.path[0]]:
+            continue  # a filter is refused as a whole
         if not {leaf.path[-1], WITH.get(leaf.path[-1])} & set(reason["field"]):
             return f"names another place: {reason}"
         if not stands_in(name, reason["field"]):

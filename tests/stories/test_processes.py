@@ -185,6 +185,7 @@ def test_work_goes_on_without_redis_and_after_its_loss(town: Town) -> None:
     town.finish(town.do(RECOMPUTE)["run"]["id"])
 
 
+@pytest.mark.usefixtures("postgres_template")
 def test_a_server_that_cannot_reach_its_database_or_redis_says_which(
     tmp_path: Path, postgres_server: Postgres
 ) -> None:

@@ -232,6 +232,7 @@ async def test_a_commit_that_fails_stores_nothing(marks: None, monkeypatch: pyte
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_thirty_tasks_cancelled_at_random_leave_nothing_half_done(marks: None, seed: int) -> None:
+    await _all_places_free()  # connected: asyncpg complains aloud of a cancelled attempt to connect
     chance = random.Random(seed)
     works = [_plain, _nested, _savepoint, _failing]
     plan = [

@@ -20,13 +20,15 @@ from domain.db.connection import APP, config
 from domain.db.migrate import migrate, pending
 from tests.servers import Postgres
 
-WITHOUT_WORKSPACE = {"workspaces"}
+WITHOUT_WORKSPACE = {"workspaces", "leases"}
 """Tables that belong to no workspace."""
 ACROSS_WORKSPACES = {
     "api_keys_key",  # a credential is looked up before its workspace is known
     "idempotency_keys_age",
     "files_expiry",
-    "runs_ready",
+    "runs_later",
+    "runs_ended",
+    "schedules_due",
     "runs_leased",
     "tasks_escalation",
     "tasks_snoozed",
