@@ -51,7 +51,7 @@ class Bench:
         await work.checkpoint(done=1, total=4, unit="steps", message="one of four")
         while not self.go_on.is_set():
             await work.checkpoint(done=1)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
         async with work.step({"at": 4}, done=4, message="done"):
             pass
         return {"steps": 4}
