@@ -7,7 +7,7 @@ once do nothing twice all the same, since each thing they do is guarded by the r
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import structlog
 
@@ -22,6 +22,8 @@ from jobs.hands import Hands
 TICK_SECONDS = 1.0
 RESCUE_SECONDS = 5.0
 SLOW_SECONDS = 10.0
+HAND_OVER_SECONDS = 1.0
+"""How long a pull that is broken off may take to hand over what it has claimed already."""
 GATHER_SECONDS = 0.002
 """How long a pull waits for more hands to become free: one statement serves them all."""
 DOORBELLS = 40
@@ -89,17 +91,28 @@ class Clock:
             stir.clear()
 
     async def pull(self) -> None:
-        """Take runs for the free hands of this process, as long as there are both."""
-        while True:
-            full = False
-            for queues, room in self._hands.room():
-                pulled = await runs.pull(WORKER, self._lease_seconds, queues, room)
-                for run in pulled:
-                    self._hands.put(run)
-                    await self._inner.run(run.id, run.queue)
-                full = full or len(pulled) == room
-            if not full or not self._hands.room():
-                return
+        """Take runs for the free hands of this process; another round follows at once where more may wait."""
+        taking = [
+            asyncio.create_task(self._take(queues, room), name="take") for queues, room in self._hands.room()
+        ]
+        try:
+            await asyncio.shield(asyncio.gather(*taking))
+        except asyncio.CancelledError:
+            # What is claimed by now must come into the hands, or it would wait for its lease to end.
+            if taking:
+                await asyncio.wait(taking, timeout=HAND_OVER_SECONDS)
+            for late in taking:
+                late.cancel()
+            raise
+
+    async def _take(self, queues: Collection[str], room: int) -> None:
+        pulled = await runs.pull(WORKER, self._lease_seconds, queues, room)
+        for run in pulled:
+            self._hands.put(run)
+        for run in pulled:
+            await self._inner.run(run.id, run.queue)
+        if len(pulled) == room and self._hands.room():
+            self._pulling.set()
 
     async def tick(self) -> None:
         """Look once at everything that may want something, if this process leads."""
