@@ -22,11 +22,15 @@ _FREE = """state = 'QUEUED' AND run_at <= {now} AND kind IN :kinds
       AND other.unique_key = runs.unique_key AND other.state IN ('RUNNING', 'CANCELLING')))"""
 
 _WORKSPACES = """WITH RECURSIVE spaces AS (
-    SELECT (SELECT workspace_id FROM runs WHERE state = 'QUEUED' ORDER BY workspace_id LIMIT 1) AS id
+    SELECT (SELECT workspace_id FROM runs WHERE state = 'QUEUED'
+            ORDER BY workspace_id, priority, run_at, id LIMIT 1) AS id
     UNION ALL
     SELECT (SELECT workspace_id FROM runs WHERE state = 'QUEUED' AND workspace_id > spaces.id
-            ORDER BY workspace_id LIMIT 1) FROM spaces WHERE spaces.id IS NOT NULL)"""
-"""The workspaces with queued runs, each found by one step in the index however many runs it has."""
+            ORDER BY workspace_id, priority, run_at, id LIMIT 1) FROM spaces WHERE spaces.id IS NOT NULL)"""
+"""The workspaces with queued runs, each found by one step in the index however many runs it has.
+
+The order is the index's own: by another one PostgreSQL may walk through all runs that have ended.
+"""
 
 _ACTIVE_OF = """SELECT count(*) FROM runs busy WHERE busy.workspace_id = {workspace}
   AND busy.state IN ('RUNNING', 'CANCELLING')"""
@@ -55,6 +59,8 @@ async def pull(worker: str, lease_seconds: float, queues: Collection[str], limit
 
     Each workspace's own are taken by priority, then by age.
     """
+    if not _kinds_of(queues):
+        return []
     if db.is_postgres():
         candidates, params = _fairly(queues, limit)
         return await _taken_at_once(
@@ -111,8 +117,19 @@ def _fairly(queues: Collection[str], limit: int, also: str = "") -> tuple[str, d
             CROSS JOIN LATERAL ({_ACTIVE_OF.format(workspace="spaces.id")}) active (number)
             CROSS JOIN LATERAL ({_free_of("spaces.id", also)}) run
             ORDER BY turn, run.priority, run.run_at, run.id LIMIT :limit""",
-        {"queues": list(queues), "kinds": performed_here(), "limit": limit},
+        {"queues": list(queues), "kinds": _kinds_of(queues), "limit": limit},
     )
+
+
+def _kinds_of(queues: Collection[str]) -> list[str]:
+    """The kinds to look for; for timers alone only those that wait there.
+
+    No index holds the queue, so that what is looked for among all that waits must be rare by its kind.
+    """
+    here = performed_here()
+    if set(queues) == {RunQueue.TIMERS.value}:
+        return [name for name in here if kinds[name].queue == RunQueue.TIMERS]
+    return here
 
 
 def _free_of(workspace: str, also: str) -> str:
