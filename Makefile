@@ -1,7 +1,7 @@
 # Careline's commands. `make help` lists them; each one sets up what it needs and a second run costs nothing.
 #
 #   PYTHON=/path/to/python3.12   the interpreter to build .venv with (default: the first suitable one found)
-#   ARGS="..."                   further arguments for `demo` (careline) and `test` (pytest)
+#   ARGS="..."                   further arguments for `demo` (careline), `test` (pytest) and `bench-runs`
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -17,10 +17,10 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test lint lock schema clean
+.PHONY: help demo test bench-runs lint lock schema clean
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## start Careline with demonstration data in one process (ARGS="..." is passed on)
 	$(BIN)/python -m api demo $(ARGS)
@@ -28,11 +28,15 @@ demo: $(RUNTIME) ## start Careline with demonstration data in one process (ARGS=
 test: $(DEV) ## run every test, with a real PostgreSQL and a real Valkey (ARGS="-k name")
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
+bench-runs: $(DEV) ## time machine work beside plain Dramatiq (ARGS="--queued 10000", or names of benches)
+	$(BIN)/python -m bench.runs $(ARGS)
+
 lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy -p tests.servers
+	$(BIN)/mypy -p bench
 
 schema: $(RUNTIME) ## write schema.graphql from the code
 	$(BIN)/python -m api schema > schema.graphql.new || { rm -f schema.graphql.new; exit 1; }

@@ -93,7 +93,7 @@ async def react(workspace_id: int, reactions: Mapping[str, Reaction]) -> int:
     try:
         return await _react(workspace_id, reactions, 1)
     except Exception as error:
-        await _set_apart(workspace_id, seen, error)
+        await _set_apart(workspace_id, seen, reactions, error)
         return 0
 
 
@@ -105,23 +105,41 @@ async def _react(workspace_id: int, reactions: Mapping[str, Reaction], limit: in
         )
         if feed is None or feed["reacted"] >= feed["head"]:
             return 0
-        lines = await lines_after(workspace_id, feed["reacted"], limit)
+        lines = await _calling(workspace_id, feed["reacted"], feed["head"], reactions, limit)
         who = system(workspace_id, "reaction")
         for line in lines:
-            reaction = reactions.get(line.name)
-            if reaction is not None:
-                await reaction(who, line)
+            await reactions[line.name](who, line)
+        # Behind the last of them, up to the head, nothing calls for anything.
+        reacted = lines[-1].position if len(lines) == limit else feed["head"]
         await db.execute(
             """UPDATE feeds SET reacted = :reacted, attempts = 0, retry_at = NULL
                WHERE workspace_id = :workspace""",
-            reacted=lines[-1].position,
+            reacted=reacted,
             workspace=workspace_id,
         )
-    return len(lines)
+    return int(reacted - feed["reacted"])
 
 
-async def _set_apart(workspace_id: int, seen: int, error: Exception) -> None:
-    """Count a failure of the line behind place `seen`; nothing, where somebody is past it by now."""
+async def _calling(
+    workspace_id: int, after: int, head: int, reactions: Mapping[str, Reaction], limit: int
+) -> list[JournalLine]:
+    """The next lines that call for something: most, such as those of runs, do not, and are not loaded."""
+    return (
+        await JournalLine.filter(
+            workspace_id=workspace_id, position__gt=after, position__lte=head, name__in=list(reactions)
+        )
+        .order_by("position")
+        .limit(limit)
+    )
+
+
+async def _set_apart(
+    workspace_id: int, seen: int, reactions: Mapping[str, Reaction], error: Exception
+) -> None:
+    """Count a failure of the first line behind place `seen` that calls for anything.
+
+    Nothing, where somebody is past it by now.
+    """
     async with db.transaction():
         feed = await Feed.filter(workspace_id=workspace_id, reacted=seen).select_for_update().first()
         if feed is None:
@@ -133,7 +151,10 @@ async def _set_apart(workspace_id: int, seen: int, error: Exception) -> None:
                 attempts=attempts, retry_at=timekeeping.machine_now() + timedelta(seconds=2**attempts)
             )
             return
-        line = (await lines_after(workspace_id, feed.reacted, 1))[0]
+        calling = await _calling(workspace_id, feed.reacted, feed.head, reactions, 1)
+        if not calling:
+            return  # it was not a line's fault
+        line = calling[0]
         await ParkedLine.create(
             workspace_id=workspace_id,
             line_id=line.id,

@@ -91,12 +91,13 @@ async def tell(
 ) -> list[dict[str, Any]]:
     """Run a statement that returns the rows it changed, and write a line for each of them.
 
-    On PostgreSQL both are one statement. The rows need an `id`.
+    On PostgreSQL both are one statement, which is its own transaction where there is none. The rows
+    need an `id`.
     """
-    assert db.in_transaction(), "a journal line belongs to the transaction of its change"
     if not db.is_postgres():
-        changed = await db.rows(statement, **params)
-        await write_all(who, [Entry(name, row["id"], data=data) for row in changed])
+        async with db.transaction():
+            changed = await db.rows(statement, **params)
+            await write_all(who, [Entry(name, row["id"], data=data) for row in changed])
         return changed
     changed = await db.rows(
         f"""WITH changed AS ({statement}), told AS (
@@ -118,6 +119,23 @@ async def tell(
     if changed:
         nudges.WORK.ring()
     return changed
+
+
+def told_of_runs(actor: str, name: str) -> tuple[str, dict[str, Any]]:
+    """For PostgreSQL, an expression and its parameters: a line for each row of the expression `changed`.
+
+    Its rows are runs, of any workspaces. The caller nudges. `{id}` in the actor is the run's id.
+    """
+    return (
+        """told AS (
+             INSERT INTO journal (workspace_id, name, subject, subject_id, at, recorded_at, actor, data)
+             SELECT changed.workspace_id, CAST(:line_name AS text), 'run', changed.id, COALESCE(
+                 (SELECT clock_at FROM workspaces WHERE workspaces.id = changed.workspace_id AND sandbox),
+                 {now}), {now}, replace(:line_actor, '{id}', CAST(changed.id AS text)),
+               jsonb_build_object('kind', changed.kind)
+             FROM changed)""",
+        {"line_name": name, "line_actor": actor},
+    )
 
 
 async def write_all(who: Principal, entries: Sequence[Entry]) -> None:

@@ -7,7 +7,7 @@ once do nothing twice all the same, since each thing they do is guarded by the r
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import structlog
 
@@ -22,8 +22,14 @@ from jobs.hands import Hands
 TICK_SECONDS = 1.0
 RESCUE_SECONDS = 5.0
 SLOW_SECONDS = 10.0
+HAND_OVER_SECONDS = 1.0
+"""How long a pull that is broken off may take to hand over what it has claimed already."""
 GATHER_SECONDS = 0.002
 """How long a pull waits for more hands to become free: one statement serves them all."""
+LEAD_GATHER_SECONDS = 0.02
+"""How long the leader waits for more lines to number."""
+DUE_SECONDS = 0.1
+"""At a crowd of nudges, how often is looked for what is due and for lines that call for something."""
 DOORBELLS = 40
 """How many doorbells are rung in a second at most: a broker that comes back is not flooded."""
 log = structlog.get_logger(__name__)
@@ -45,6 +51,7 @@ class Clock:
         self._alone = alone
         self._leadership = Leadership(WORKER)
         self._rescued = self._called = 0.0
+        self._looked, self._overlooked = float("-inf"), False
         self._kept_house = [time.monotonic()] * len(CRONTAB)
         self._pulling, self._leading = asyncio.Event(), asyncio.Event()
         self.ticked = time.monotonic()
@@ -56,8 +63,12 @@ class Clock:
         self._hands.freed = self._pulling.set
         with nudges.WORK.listening(self._pulling.set), nudges.WORK.listening(self._leading.set):
             loops = [
-                asyncio.create_task(self._round("pull", self.pull, self._pulling), name="puller"),
-                asyncio.create_task(self._round("lead", self.tick, self._leading), name="leader"),
+                asyncio.create_task(
+                    self._round("pull", self.pull, self._pulling, GATHER_SECONDS), name="puller"
+                ),
+                asyncio.create_task(
+                    self._round("lead", self.tick, self._leading, LEAD_GATHER_SECONDS), name="leader"
+                ),
             ]
             try:
                 await asyncio.gather(*loops)
@@ -69,7 +80,9 @@ class Clock:
                     if self._leadership.leads:
                         await self._leadership.resign()
 
-    async def _round(self, name: str, what: Callable[[], Awaitable[None]], stir: asyncio.Event) -> None:
+    async def _round(
+        self, name: str, what: Callable[[], Awaitable[None]], stir: asyncio.Event, gather: float
+    ) -> None:
         while True:
             try:
                 async with asyncio.timeout(SLOW_SECONDS):
@@ -85,29 +98,58 @@ class Clock:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await stir.wait()
-                    await asyncio.sleep(GATHER_SECONDS)
+                    await asyncio.sleep(gather)
             stir.clear()
 
     async def pull(self) -> None:
-        """Take runs for the free hands of this process, as long as there are both."""
-        while True:
-            full = False
-            for queues, room in self._hands.room():
-                pulled = await runs.pull(WORKER, self._lease_seconds, queues, room)
-                for run in pulled:
-                    self._hands.put(run)
-                    await self._inner.run(run.id, run.queue)
-                full = full or len(pulled) == room
-            if not full or not self._hands.room():
-                return
+        """Take runs for the free hands of this process; another round follows at once where more may wait."""
+        taking = [
+            asyncio.create_task(self._take(queues, room), name="take") for queues, room in self._hands.room()
+        ]
+        try:
+            await asyncio.shield(asyncio.gather(*taking))
+        except asyncio.CancelledError:
+            # What is claimed by now must come into the hands, or it would wait for its lease to end.
+            if taking:
+                await asyncio.wait(taking, timeout=HAND_OVER_SECONDS)
+            for late in taking:
+                late.cancel()
+            raise
+
+    async def _take(self, queues: Collection[str], room: int) -> None:
+        pulled = await runs.pull(WORKER, self._lease_seconds, queues, room)
+        for run in pulled:
+            self._hands.put(run)
+        for run in pulled:
+            await self._inner.run(run.id, run.queue)
+        if len(pulled) == room and self._hands.room():
+            self._pulling.set()
 
     async def tick(self) -> None:
         """Look once at everything that may want something, if this process leads."""
         if not self._alone and not await self._leadership.lead():
             return
         for workspace_id in await feeds.unnumbered():
-            while await feeds.number(workspace_id) == feeds.BATCH:
-                pass
+            if await feeds.number(workspace_id) == feeds.BATCH:
+                self._leading.set()
+        await self._look_for_due()
+        if time.monotonic() - self._rescued > RESCUE_SECONDS:
+            self._rescued = time.monotonic()
+            if self._alone:  # this very loop renews this process's leases: not found lost for its own delay
+                await runs.renew(self._lease_seconds)
+            await runs.rescue()
+        await self._call_others()
+        await self._keep_house()
+
+    async def _look_for_due(self) -> None:
+        """At every nudge that comes alone; in a crowd of them, ten times a second."""
+        wait = self._looked + DUE_SECONDS - time.monotonic()
+        if wait > 0:
+            if not self._overlooked:
+                self._overlooked = True
+                asyncio.get_running_loop().call_later(wait, self._leading.set)
+            return
+        self._looked, self._overlooked = time.monotonic(), False
         if await feeds.unreacted(1):
             await self._ring(lambda bell: bell.due(REACTIONS_KIND))
         now = timekeeping.machine_now()
@@ -116,13 +158,6 @@ class Clock:
                 await self._ring(lambda bell, kind=kind: bell.due(kind))  # type: ignore[misc]
         if await runs.promote():
             nudges.WORK.ring_now()
-        if time.monotonic() - self._rescued > RESCUE_SECONDS:
-            self._rescued = time.monotonic()
-            if self._alone:  # this very loop renews this process's leases: not found lost for its own delay
-                await runs.renew(self._lease_seconds)
-            await runs.rescue()
-        await self._call_others()
-        await self._keep_house()
 
     async def _call_others(self) -> None:
         """Ring for runs that still wait: other processes may have room that no nudge reached."""

@@ -4,6 +4,7 @@ The same text runs on both databases: `:name` becomes the driver's placeholder, 
 becomes as many placeholders as it has members, and `{now}` is machine time: the database's own clock.
 """
 
+import functools
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -34,53 +35,71 @@ BATCH = 500
 def compiled(sql: str, /, **params: Any) -> tuple[str, list[Any]]:
     """A statement as its driver takes it, for a connection of one's own."""
     postgres = is_postgres()
+    lengths = tuple([(name, len(value)) for name, value in params.items() if isinstance(value, _LISTS)])
+    text, places, offsets = _parsed(sql, postgres, lengths)
+    if offsets is not None:
+        now = datetime.now(UTC)
+        params["now__"] = now
+        for name in offsets:
+            params[f"now__{name}"] = datetime.fromtimestamp(now.timestamp() + params[name], UTC)
     values: list[Any] = []
+    for name in places:
+        value = params[name]
+        values += map(_bound, value) if isinstance(value, _LISTS) else (_bound(value),)
+    return text, values
+
+
+@functools.lru_cache(maxsize=2000)
+def _parsed(
+    sql: str, postgres: bool, lengths: tuple[tuple[str, int], ...]
+) -> tuple[str, tuple[str, ...], tuple[str, ...] | None]:
+    """The text, the parameters in their places, and on SQLite which of them are seconds from now.
+
+    None of it depends on the values, except on how many a list has.
+    """
+    members = dict(lengths)
+    places: list[str] = []
     numbered: dict[str, str] = {}
+    offsets: tuple[str, ...] | None = None
+    count = 0
     if "{now" in sql:
         # {now} and {now+name}: machine time, and machine time plus that many seconds.
         if postgres:
             sql = sql.replace("{now}", "now()")
             sql = re.sub(r"\{now\+(\w+)\}", r"(now() + make_interval(secs => :\1))", sql)
         else:
-            now = datetime.now(UTC)
             sql = sql.replace("{now}", ":now__")
             sql = re.sub(r"\{now\+(\w+)\}", r":now__\1", sql)
-            params = {**params, "now__": now}
-            for name in re.findall(r":now__(\w+)", sql):
-                params = {
-                    **params,
-                    f"now__{name}": datetime.fromtimestamp(now.timestamp() + params[name], UTC),
-                }
+            offsets = tuple(dict.fromkeys(re.findall(r":now__(\w+)", sql)))
 
     def among_none(match: re.Match[str]) -> str:
         # Nothing is in an empty list and everything is outside of it, NULL too; `IN (NULL)` says neither.
-        value = params[match[2]]
-        if not isinstance(value, _LISTS) or value:
+        if members.get(match[2], 1):
             return match[0]
         if postgres:
             return "<> ALL ('{}')" if match[1] else "= ANY ('{}')"
         return f"{match[1] or ''}IN ()"
 
     def place(match: re.Match[str]) -> str:
+        nonlocal count
         name = match[1]
-        value = params[name]
-        if isinstance(value, _LISTS):
-            if not value:
+        if name in members:
+            if not members[name]:
                 raise ValueError(f"{name}: an empty list stands only behind IN or NOT IN")
-            marks = []
-            for item in value:
-                values.append(_bound(item))
-                marks.append(f"${len(values)}" if postgres else "?")
+            places.append(name)
+            first, count = count + 1, count + members[name]
+            marks = (f"${number}" if postgres else "?" for number in range(first, count + 1))
             return f"({', '.join(marks)})"
         if not postgres:
-            values.append(_bound(value))
+            places.append(name)
             return "?"
         if name not in numbered:
-            values.append(_bound(value))
-            numbered[name] = f"${len(values)}"
+            places.append(name)
+            count += 1
+            numbered[name] = f"${count}"
         return numbered[name]
 
-    return _PARAMETER.sub(place, _MEMBERSHIP.sub(among_none, sql)), values
+    return _PARAMETER.sub(place, _MEMBERSHIP.sub(among_none, sql)), tuple(places), offsets
 
 
 def _bound(value: Any) -> Any:

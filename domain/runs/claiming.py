@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from domain import db, journal
+from domain import db, journal, nudges
 from domain.access import system
 from domain.journal import Entry
 from domain.runs.models import Run, RunQueue
@@ -22,14 +22,21 @@ _FREE = """state = 'QUEUED' AND run_at <= {now} AND kind IN :kinds
       AND other.unique_key = runs.unique_key AND other.state IN ('RUNNING', 'CANCELLING')))"""
 
 _WORKSPACES = """WITH RECURSIVE spaces AS (
-    SELECT (SELECT workspace_id FROM runs WHERE state = 'QUEUED' ORDER BY workspace_id LIMIT 1) AS id
+    SELECT (SELECT workspace_id FROM runs WHERE state = 'QUEUED'
+            ORDER BY workspace_id, priority, run_at, id LIMIT 1) AS id
     UNION ALL
     SELECT (SELECT workspace_id FROM runs WHERE state = 'QUEUED' AND workspace_id > spaces.id
-            ORDER BY workspace_id LIMIT 1) FROM spaces WHERE spaces.id IS NOT NULL)"""
-"""The workspaces with queued runs, each found by one step in the index however many runs it has."""
+            ORDER BY workspace_id, priority, run_at, id LIMIT 1) FROM spaces WHERE spaces.id IS NOT NULL)"""
+"""The workspaces with queued runs, each found by one step in the index however many runs it has.
+
+The order is the index's own: by another one PostgreSQL may walk through all runs that have ended.
+"""
 
 _ACTIVE_OF = """SELECT count(*) FROM runs busy WHERE busy.workspace_id = {workspace}
   AND busy.state IN ('RUNNING', 'CANCELLING')"""
+
+_TAKEN = """state = 'RUNNING', fence = fence + 1, attempt = attempt + 1, worker = :worker,
+  lease_until = {now+lease}, version = version + 1, started_at = COALESCE(started_at, {now})"""
 
 
 async def promote(limit: int = 1000) -> int:
@@ -52,6 +59,13 @@ async def pull(worker: str, lease_seconds: float, queues: Collection[str], limit
 
     Each workspace's own are taken by priority, then by age.
     """
+    if not _kinds_of(queues):
+        return []
+    if db.is_postgres():
+        candidates, params = _fairly(queues, limit)
+        return await _taken_at_once(
+            f"{_WORKSPACES}, candidate AS ({candidates})", params, worker, lease_seconds
+        )
     async with db.transaction():
         found = await _candidates(queues, limit)
         return await _take(found, worker, lease_seconds)
@@ -64,15 +78,14 @@ async def claim(
 
     The fence rises here, so whoever had the run before cannot commit any more.
     """
-    async with db.transaction():
-        found = await db.rows(
-            f"""SELECT id, workspace_id, kind FROM runs
-                WHERE id = :id AND queue IN :queues AND {_FREE} {_skip_locked()}""",
-            id=run_id,
-            queues=list(queues),
-            kinds=performed_here(),
-        )
-        taken = await _take(found, worker, lease_seconds)
+    candidate = f"""SELECT id, workspace_id, kind FROM runs
+        WHERE id = :id AND queue IN :queues AND {_FREE} {_skip_locked()}"""
+    params = {"id": run_id, "queues": list(queues), "kinds": performed_here()}
+    if db.is_postgres():
+        taken = await _taken_at_once(f"WITH candidate AS ({candidate})", params, worker, lease_seconds)
+    else:
+        async with db.transaction():
+            taken = await _take(await db.rows(candidate, **params), worker, lease_seconds)
     return taken[0] if taken else None
 
 
@@ -95,32 +108,88 @@ def _skip_locked() -> str:
     return "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
 
 
+def _fairly(queues: Collection[str], limit: int, also: str = "") -> tuple[str, dict[str, Any]]:
+    """For PostgreSQL, behind `_WORKSPACES`: free runs in the order in which they are to be taken, locked."""
+    return (
+        f"""SELECT run.id, run.workspace_id, run.kind, active.number + row_number() OVER (
+                PARTITION BY run.workspace_id ORDER BY run.priority, run.run_at, run.id) AS turn
+            FROM spaces
+            CROSS JOIN LATERAL ({_ACTIVE_OF.format(workspace="spaces.id")}) active (number)
+            CROSS JOIN LATERAL ({_free_of("spaces.id", also)}) run
+            ORDER BY turn, run.priority, run.run_at, run.id LIMIT :limit""",
+        {"queues": list(queues), "kinds": _kinds_of(queues), "limit": limit},
+    )
+
+
+def _kinds_of(queues: Collection[str]) -> list[str]:
+    """The kinds to look for; for timers alone only those that wait there.
+
+    No index holds the queue, so that what is looked for among all that waits must be rare by its kind.
+    """
+    here = performed_here()
+    if set(queues) == {RunQueue.TIMERS.value}:
+        return [name for name in here if kinds[name].queue == RunQueue.TIMERS]
+    return here
+
+
+def _free_of(workspace: str, also: str) -> str:
+    return f"""SELECT id, workspace_id, kind, priority, run_at FROM runs
+        WHERE workspace_id = {workspace} AND queue IN :queues AND {_FREE} {also}
+        ORDER BY priority, run_at, id LIMIT :limit {_skip_locked()}"""
+
+
 async def _candidates(
     queues: Collection[str], limit: int, also: str = "", **params: Any
 ) -> Sequence[dict[str, Any]]:
     """Free runs in the order in which they are to be taken, locked where the database can."""
-    free = f"""SELECT id, workspace_id, kind, priority, run_at FROM runs
-        WHERE workspace_id = {{workspace}} AND queue IN :queues AND {_FREE} {also}
-        ORDER BY priority, run_at, id LIMIT :limit {_skip_locked()}"""
-    params |= {"queues": list(queues), "kinds": performed_here(), "limit": limit}
+    chosen, more = _fairly(queues, limit, also)
+    params |= more
     if db.is_postgres():
-        return await db.rows(
-            f"""{_WORKSPACES}
-                SELECT run.id, run.workspace_id, run.kind, active.number + row_number() OVER (
-                    PARTITION BY run.workspace_id ORDER BY run.priority, run.run_at, run.id) AS turn
-                FROM spaces
-                CROSS JOIN LATERAL ({_ACTIVE_OF.format(workspace="spaces.id")}) active (number)
-                CROSS JOIN LATERAL ({free.replace("{workspace}", "spaces.id")}) run
-                ORDER BY turn, run.priority, run.run_at, run.id LIMIT :limit""",
-            **params,
-        )
+        return await db.rows(f"{_WORKSPACES} {chosen}", **params)
     found = []
     for space in await db.rows(f"{_WORKSPACES} SELECT id FROM spaces WHERE id IS NOT NULL"):
         here = {"workspace": space["id"]}
         active = await db.value(_ACTIVE_OF.format(workspace=":workspace"), **here)
-        rows = await db.rows(free.replace("{workspace}", ":workspace"), **here, **params)
+        rows = await db.rows(_free_of(":workspace", also), **here, **params)
         found += [(active + n, row["priority"], row["run_at"], row["id"], row) for n, row in enumerate(rows)]
     return [row for *_, row in sorted(found, key=lambda each: each[:4])[:limit]]
+
+
+async def _taken_at_once(
+    candidate: str, params: dict[str, Any], worker: str, lease_seconds: float
+) -> list[Run]:
+    """For PostgreSQL: choose, mark and tell in one statement; kinds with a limit need a lock and follow."""
+    told, more = journal.told_of_runs(f"worker:{os.getpid()}", "run.started")
+    limited = [name for name in params["kinds"] if kinds[name].limit is not None]
+    found = await db.rows(
+        f"""{candidate}, changed AS (
+              UPDATE runs SET {_TAKEN} FROM candidate
+              WHERE runs.id = candidate.id AND runs.state = 'QUEUED' AND candidate.kind NOT IN :limited
+              RETURNING runs.*), {told}
+            SELECT candidate.id AS candidate_id, candidate.workspace_id AS candidate_workspace_id,
+              candidate.kind AS candidate_kind, changed.*
+            FROM candidate LEFT JOIN changed ON changed.id = candidate.id""",
+        **params,
+        **more,
+        limited=limited,
+        worker=worker,
+        lease=lease_seconds,
+    )
+    held = [
+        {name: row[f"candidate_{name}"] for name in ("id", "workspace_id", "kind")}
+        for row in found
+        if row["candidate_kind"] in limited
+    ]
+    places = {row.pop("candidate_id"): place for place, row in enumerate(found)}
+    for row in found:
+        del row["candidate_workspace_id"], row["candidate_kind"]
+    taken = db.hydrate(Run, [row for row in found if row["id"] is not None])
+    if taken:
+        nudges.WORK.ring()
+    if held:
+        async with db.transaction():
+            taken += await _take(held, worker, lease_seconds)
+    return sorted(taken, key=lambda run: places[run.id])
 
 
 async def _take(found: Sequence[dict[str, Any]], worker: str, lease_seconds: float) -> list[Run]:
@@ -142,9 +211,7 @@ async def _take(found: Sequence[dict[str, Any]], worker: str, lease_seconds: flo
         room = max(0, int(kinds[kind].limit or 0) - running)
         wanted = [run_id for run_id in wanted if run_id not in ids[room:]]
     taken = await db.rows(
-        """UPDATE runs SET state = 'RUNNING', fence = fence + 1, attempt = attempt + 1, worker = :worker,
-             lease_until = {now+lease}, version = version + 1, started_at = COALESCE(started_at, {now})
-           WHERE id IN :ids AND state = 'QUEUED' RETURNING *""",
+        f"UPDATE runs SET {_TAKEN} WHERE id IN :ids AND state = 'QUEUED' RETURNING *",
         ids=wanted,
         worker=worker,
         lease=lease_seconds,

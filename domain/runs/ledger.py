@@ -13,6 +13,7 @@ from domain import db, journal, timekeeping
 from domain.access import system
 from domain.errors import DomainError
 from domain.runs.claiming import claim
+from domain.runs.endings import ENDINGS
 from domain.runs.heart import HEART
 from domain.runs.models import Run, RunState
 from domain.runs.work import Cancelled, Fenced, Refused, Work, kinds
@@ -45,11 +46,12 @@ async def do(run: Run, lease_seconds: float) -> None:
             async with limit:
                 with HEART.holding(run, limit) as hold:
                     result = await declared.perform(Work(run, lease_seconds))
-            await _end(run, RunState.SUCCEEDED, result=result or {})
+            if not await ENDINGS.succeed(run, result or {}):
+                log.warning("run_fenced")
         except Fenced:
             log.warning("run_fenced")
         except Cancelled:
-            await _end(run, RunState.CANCELLED)
+            await _cancelled(run)
         except Refused as error:
             await _fail(run, error.code, str(error), final=True)
         except DomainError as error:
@@ -99,19 +101,16 @@ def another_error(run: Run, code: str, message: str) -> list[dict[str, Any]]:
     return [*run.errors, error][-KEPT_ERRORS:]
 
 
-async def _end(run: Run, state: RunState, result: dict[str, Any] | None = None) -> None:
-    async with db.transaction():
-        ended = await journal.tell(
-            system(run.workspace_id, "run", run.id),
-            f"run.{state.value.lower()}",
-            f"""UPDATE runs SET state = :state, result = :result, finished_at = {{now}}, lease_until = NULL,
-                  version = version + 1 WHERE {OURS} RETURNING id""",
-            {"kind": run.kind},
-            state=state.value,
-            result=db.encode(result) if result is not None else None,
-            id=run.id,
-            fence=run.fence,
-        )
+async def _cancelled(run: Run) -> None:
+    ended = await journal.tell(
+        system(run.workspace_id, "run", run.id),
+        "run.cancelled",
+        f"""UPDATE runs SET state = 'CANCELLED', finished_at = {{now}}, lease_until = NULL,
+              version = version + 1 WHERE {OURS} RETURNING id""",
+        {"kind": run.kind},
+        id=run.id,
+        fence=run.fence,
+    )
     if not ended:
         log.warning("run_fenced")
 

@@ -304,7 +304,7 @@ async def test_of_several_who_give_up_a_line_at_the_same_moment_one_parks_it(hou
     await _write(house, 1, 2)
     await _number_all(house)
     await Feed.filter(workspace_id=house.id).update(attempts=GIVE_UP_AFTER - 1)
-    await asyncio.gather(*(feeds._set_apart(house.id, seen, Failed()) for _ in range(5)))
+    await asyncio.gather(*(feeds._set_apart(house.id, seen, _opens_a_team(), Failed()) for _ in range(5)))
     feed = await _feed(house)
     assert (feed.reacted, feed.attempts, feed.retry_at) == (seen + 1, 0, None)
     assert await ParkedLine.filter(workspace_id=house.id).count() == 1

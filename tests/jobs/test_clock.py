@@ -197,6 +197,25 @@ async def test_a_clock_whose_database_hangs_goes_on(
     assert (hung, done) == (1, {run.id: 1})
 
 
+async def test_what_a_pull_has_claimed_is_done_though_the_pull_is_broken_off(
+    home: House, done: Counter[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull = runs.pull
+
+    async def late(*args: Any) -> list[Run]:
+        pulled = await pull(*args)
+        await asyncio.sleep(0.5)
+        return pulled
+
+    monkeypatch.setattr(clocks, "SLOW_SECONDS", 0.3)
+    monkeypatch.setattr(runs, "pull", late)
+    run = await runs.enqueue(home.admin, "count")
+    async with ticking(Direct()):
+        await until(quiet)
+    after = await Run.get(id=run.id)
+    assert (after.state, after.attempt, done) == (RunState.SUCCEEDED, 1, {run.id: 1})
+
+
 async def test_a_run_whose_worker_went_away_is_found_and_done(home: House, done: Counter[int]) -> None:
     run = await runs.enqueue(home.admin, "count")
     assert await runs.claim(run.id, "gone", -1) is not None

