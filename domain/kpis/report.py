@@ -35,7 +35,7 @@ def clean_title(title: str | None, field: str) -> str | None:
 
 def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """A schedule's words: a title in each language, and a language if it is not to be the workspace's."""
-    kept = {name: clean_title(given.get(name), f"arguments.{name}") for name in sorted(TITLES.values())}
+    kept = {name: clean_title(given.get(name), runs.argument_place(name)) for name in sorted(TITLES.values())}
     language = given.get("language")
     kept["language"] = None if language is None else Language(language).value
     runs.no_arguments({name: value for name, value in given.items() if name not in kept})

@@ -144,7 +144,8 @@ async def _held(who: Principal, schedule_id: int, expected_version: int | None =
 async def _next(schedule: Schedule) -> dict[str, Any]:
     """Its timer, set to the first slot after now that was not done already."""
     now = await timekeeping.now(schedule.workspace_id)
-    slot = (await timing(schedule)).next_slot(max(now, schedule.last_slot_at or now))
+    zone = (await workspaces.get(schedule.workspace_id)).zone
+    slot = timing(schedule, zone).next_slot(max(now, schedule.last_slot_at or now))
     return {"next_at": slot.fires_at if slot else None, "next_slot_at": slot.at if slot else None}
 
 

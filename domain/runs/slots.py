@@ -24,17 +24,17 @@ UNFIREABLE = Label("it could not be fired: {code}", "无法触发：{code}")
 log = structlog.get_logger(__name__)
 
 
-async def timing(schedule: Schedule) -> Timing:
+def timing(schedule: Schedule, workspace_zone: str) -> Timing:
     """When a schedule fires: in its own zone, or else the workspace's."""
-    zone = schedule.zone or (await workspaces.get(schedule.workspace_id)).zone
-    return Timing(Cron(schedule.cron), timekeeping.zone(zone), schedule.jitter_seconds, schedule.id)
+    tz = timekeeping.zone(schedule.zone or workspace_zone)
+    return Timing(Cron(schedule.cron), tz, schedule.jitter_seconds, schedule.id)
 
 
-async def upcoming(schedule: Schedule, count: int = 5) -> list[datetime]:
+def upcoming(schedule: Schedule, workspace_zone: str, count: int = 5) -> list[datetime]:
     """When it fires next, jitter included; never while it is paused."""
     if schedule.next_slot_at is None:
         return []
-    slots = (await timing(schedule)).first(count, schedule.next_slot_at - timekeeping.TICK)
+    slots = timing(schedule, workspace_zone).first(count, schedule.next_slot_at - timekeeping.TICK)
     return [slot.fires_at for slot in slots]
 
 
@@ -87,7 +87,8 @@ async def fire_slot(workspace_id: int, schedule_id: int, due_at: datetime) -> bo
         now = await timekeeping.now(workspace_id)
         if schedule is None or schedule.next_slot_at is None or due_at > now:
             return False
-        passed, following = _passed(await timing(schedule), schedule.next_slot_at, now)
+        zone = (await workspaces.get(workspace_id)).zone
+        passed, following = _passed(timing(schedule, zone), schedule.next_slot_at, now)
         wanted = _wanted(schedule, passed, following, now)
         moved = await Schedule.filter(id=schedule.id, version=schedule.version, next_at=due_at).update(
             next_at=following.fires_at if following else None,

@@ -42,8 +42,14 @@ def no_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """For a kind that needs to be told nothing."""
     for name, value in given.items():
         if value is not None:
-            raise Invalid("this kind of run takes no such argument", field=f"arguments.{name}")
+            raise Invalid("this kind of run takes no such argument", field=argument_place(name))
     return {}
+
+
+def argument_place(name: str) -> str:
+    """Where an argument of a schedule stands, in the API's spelling."""
+    first, *others = name.split("_")
+    return f"arguments.{first}{''.join(map(str.title, others))}"
 
 
 class Overlap(StrEnum):
