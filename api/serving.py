@@ -21,6 +21,8 @@ from domain.settings import Settings
 from jobs.worker import BrokerAway, check_redis, working
 
 STOP_SECONDS = 2
+ANSWER_SECONDS, WORK_SECONDS, MIGRATE_SECONDS = 8.0, 900.0, 86_400.0
+"""How long a statement may take: for a client, in machine work, in a migration."""
 STALLED_PEER_MS = 30_000
 log = structlog.get_logger(__name__)
 
@@ -64,15 +66,24 @@ def only_process(settings: Settings) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, *, migrating: bool = False) -> AsyncIterator[None]:
+async def opened(
+    settings: Settings, *, migrating: bool = False, answering: bool = False
+) -> AsyncIterator[None]:
     """The database, up to date. An embedded one is brought up to date; a server's is only checked.
+
+    A statement may take as long as machine work does; where only clients are answered, as long as they wait.
 
     Raises:
         CannotStart: it is away, in use, or behind.
     """
     with only_process(settings):
         try:
-            async with db.open_database(settings.database_url):
+            seconds = ANSWER_SECONDS if answering else MIGRATE_SECONDS if migrating else WORK_SECONDS
+            async with db.open_database(
+                settings.database_url,
+                statement_seconds=seconds,
+                connections=settings.database_connections,
+            ):
                 if settings.embedded_database or migrating:
                     await migrate(settings.database_url)
                 elif missing := await pending(settings.database_url):
@@ -156,7 +167,8 @@ async def _serve(
     ready: Callable[[str], None] | None,
 ) -> bool:
     """Whether it came to serving at all."""
-    async with opened(settings), contextlib.AsyncExitStack() as stack:
+    answering = settings.redis_url is not None
+    async with opened(settings, answering=answering), contextlib.AsyncExitStack() as stack:
         bound = stack.enter_context(contextlib.closing(bound_socket(settings)))
         clock = None
         if settings.redis_url:

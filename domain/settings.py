@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
     database_url: str = Field("sqlite:///.data/careline.db", alias="DATABASE_URL")
+    database_connections: int = Field(16, alias="CARELINE_DATABASE_CONNECTIONS", ge=4, le=500)
     redis_url: str | None = Field(None, alias="REDIS_URL")
     secret_key: SecretStr = Field(SecretStr(""), alias="CARELINE_SECRET_KEY")
     host: str = Field("127.0.0.1", alias="CARELINE_HOST")

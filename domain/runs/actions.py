@@ -103,29 +103,46 @@ async def _of_key(who: Principal, kind: str, key: str, *, lock: bool) -> Run | N
 
 
 async def _end_running(who: Principal, kind: str, key: str) -> None:
-    for run in await Run.filter(
-        workspace_id=who.workspace_id, kind=kind, unique_key=key, state=RunState.RUNNING
-    ):
-        if await run.change({"state": RunState.RUNNING}, state=RunState.CANCELLING):
-            await journal.write(who, Entry("run.cancelling", run.id))
+    await journal.tell(
+        who,
+        "run.cancelling",
+        """UPDATE runs SET state = 'CANCELLING', version = version + 1
+           WHERE workspace_id = :workspace AND kind = :kind AND unique_key = :key AND state = 'RUNNING'
+           RETURNING id""",
+        {"kind": kind},
+        workspace=who.workspace_id,
+        kind=kind,
+        key=key,
+    )
 
 
 async def cancel(who: Principal, run_id: int) -> Run:
     """Ask a run to end: at once if it waits, at its next step if it runs. Asking twice is one asking."""
     async with db.transaction():
         run = await Run.load(who.workspace_id, run_id)
+        which = {"workspace": who.workspace_id, "id": run_id}
+        # By its state alone: a run at work has a new version with each step.
+        changed = await journal.tell(
+            who,
+            "run.cancelling",
+            """UPDATE runs SET state = 'CANCELLING', version = version + 1
+               WHERE workspace_id = :workspace AND id = :id AND state = 'RUNNING' RETURNING *""",
+            {"kind": run.kind},
+            **which,
+        ) or await journal.tell(
+            who,
+            "run.cancelled",
+            """UPDATE runs SET state = 'CANCELLED', finished_at = {now}, version = version + 1
+               WHERE workspace_id = :workspace AND id = :id AND state IN ('SCHEDULED', 'QUEUED', 'RETRYING')
+               RETURNING *""",
+            {"kind": run.kind},
+            **which,
+        )
+        if changed:
+            return db.hydrate(Run, changed)[0]
+        run = await Run.load(who.workspace_id, run_id)
         if run.state in ENDED:
             raise RunEnded(f"this run is {run.state.value}", current=run)
-        if run.state is RunState.CANCELLING:
-            return run
-        if run.state is RunState.RUNNING:
-            await run.must_change({"state": RunState.RUNNING}, state=RunState.CANCELLING)
-            await journal.write(who, Entry("run.cancelling", run.id))
-        else:
-            await run.must_change(
-                {"state": run.state}, state=RunState.CANCELLED, finished_at=timekeeping.machine_now()
-            )
-            await journal.write(who, Entry("run.cancelled", run.id))
     return run
 
 

@@ -58,7 +58,8 @@ class Hold:
         """Have the attempt end, if it has not: somebody else has the run, or may have it soon."""
         if not self.lost and self in HEART.held:
             self.lost = True
-            self.timeout.reschedule(self.loop.time())
+            if not self.timeout.expired():
+                self.timeout.reschedule(self.loop.time())
 
 
 @dataclass

@@ -58,7 +58,8 @@ def _leaves(
         bare = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         yield Leaf(path, named.name, isinstance(bare, GraphQLList), alone)
     elif named.name not in seen:  # filters nest in themselves
-        alone = named.extensions["strawberry-definition"].is_one_of
+        definition = named.extensions.get("strawberry-definition")
+        alone = definition is not None and definition.is_one_of
         for name, field in named.fields.items():
             yield from _leaves(field.type, (*path, name), (*seen, named.name), alone)
 

@@ -191,6 +191,7 @@ async def test_a_report_that_breaks_half_way_leaves_nothing_and_is_built_again(
     assert await counted() == (0, 0, 0, 0)
     monkeypatch.setattr(building.files, "save", save)
     await Run.filter(id=run.id).update(run_at=timekeeping.machine_now())
+    assert await runs.promote() == 1
     await scene.performed(run)
     assert await counted() == (1, 4, 4, 1)
 

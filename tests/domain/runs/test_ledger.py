@@ -10,19 +10,6 @@ from domain.runs.work import Kind
 from tests.conftest import House
 
 
-@pytest.fixture
-def count(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    done: list[int] = []
-
-    async def perform(work: Work) -> dict[str, int]:
-        async with work.step(done=1, total=1):
-            done.append(work.run.attempt)
-        return {"done": 1}
-
-    monkeypatch.setitem(runs.kinds, "count", Kind("count", perform))
-    return done
-
-
 async def test_a_run_is_performed_once_however_often_it_is_called(house: House, count: list[int]) -> None:
     run = await runs.enqueue(house.admin, "count")
     outcomes = await asyncio.gather(*(runs.perform(run.id, f"w{n}", 30) for n in range(5)))

@@ -1,0 +1,109 @@
+"""What a second asking does beside a run that waits or runs, by the policy of its kind."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from domain import runs, timekeeping
+from domain.journal import JournalLine
+from domain.runs import Overlap, Run, RunState
+from tests.conftest import House
+from tests.domain.runs.conftest import Declare, again
+
+
+async def asked(house: House, kind: str = "work") -> Run:
+    return await runs.enqueue(house.admin, kind, unique_key="k")
+
+
+async def running(house: House, kind: str = "work") -> Run:
+    run = await runs.claim((await asked(house, kind)).id, "w", 30)
+    assert run is not None
+    return run
+
+
+async def states(house: House) -> list[RunState]:
+    return [run.state for run in await Run.filter(workspace_id=house.id).order_by("id")]
+
+
+async def test_queue_one_lets_one_wait_beside_the_one_that_runs(house: House, declare: Declare) -> None:
+    declare("work", overlap=Overlap.QUEUE_ONE)
+    first = await running(house)
+    second, third = await asked(house), await asked(house)
+    assert first.id != second.id == third.id
+    assert await states(house) == [RunState.RUNNING, RunState.QUEUED]
+    assert await runs.claim(second.id, "other", 30) is None, "not while the first has the key"
+    await runs.do(first, 30)
+    assert await runs.claim(second.id, "other", 30) is not None
+
+
+async def test_skip_gives_everybody_the_run_that_is_there(house: House, declare: Declare) -> None:
+    declare("work", overlap=Overlap.SKIP)
+    waiting = await asked(house)
+    assert (await asked(house)).id == waiting.id
+    first = await running(house)
+    assert (await asked(house)).id == first.id == waiting.id
+    assert await states(house) == [RunState.RUNNING]
+    await runs.do(first, 30)
+    assert (await asked(house)).id != first.id, "a new one once it has ended"
+
+
+async def test_cancel_running_asks_the_one_that_runs_to_end(house: House, declare: Declare) -> None:
+    declare("work", overlap=Overlap.CANCEL_RUNNING)
+    first = await running(house)
+    second = await asked(house)
+    assert second.id != first.id
+    assert await states(house) == [RunState.CANCELLING, RunState.QUEUED]
+    lines = await JournalLine.filter(workspace_id=house.id, subject="run").order_by("id")
+    assert [line.name for line in lines] == ["run.queued", "run.started", "run.queued", "run.cancelling"]
+
+
+async def test_allow_gives_each_a_run_of_its_own(house: House, declare: Declare) -> None:
+    declare("work", overlap=Overlap.ALLOW)
+    first, second = await running(house), await running(house)
+    assert first.id != second.id
+    assert await states(house) == [RunState.RUNNING] * 2
+
+
+@pytest.mark.parametrize("overlap", [Overlap.QUEUE_ONE, Overlap.SKIP, Overlap.CANCEL_RUNNING])
+async def test_ten_askings_at_once_are_one_waiting_run(
+    house: House, declare: Declare, overlap: Overlap
+) -> None:
+    declare("work", overlap=overlap)
+    found = await asyncio.gather(*(asked(house) for _ in range(10)))
+    assert len({run.id for run in found}) == 1
+    assert await states(house) == [RunState.QUEUED]
+
+
+async def test_keys_of_other_kinds_and_workspaces_do_not_meet(house: House, declare: Declare) -> None:
+    declare("work")
+    declare("other")
+    assert (await asked(house)).id != (await asked(house, "other")).id
+
+
+async def test_a_retry_that_meets_a_waiting_run_gives_way_to_it(house: House, declare: Declare) -> None:
+    async def fail(_: object) -> None:
+        raise RuntimeError
+
+    declare("work", fail)
+    first = await running(house)
+    second = await asked(house)
+    await runs.do(first, 30)
+    ended = await again(first)
+    assert (ended.state, ended.error_code, ended.merged_into) == (RunState.FAILED, "MERGED", second.id)
+    assert [error["code"] for error in ended.errors] == ["INTERNAL"]
+    assert (await runs.retry(house.admin, first.id)).id == second.id, "retrying it gives the same answer"
+    assert await states(house) == [RunState.FAILED, RunState.QUEUED]
+
+
+async def test_a_run_asked_for_later_waits_for_its_time(house: House, declare: Declare) -> None:
+    declare("work")
+    soon = timekeeping.machine_now() + timedelta(hours=1)
+    run = await runs.enqueue(house.admin, "work", run_at=soon)
+    assert run.state is RunState.SCHEDULED
+    assert await runs.promote() == 0
+    assert await runs.claim(run.id, "w", 30) is None
+    await Run.filter(id=run.id).update(run_at=timekeeping.machine_now() - timedelta(seconds=1))
+    assert await runs.promote() == 1
+    assert (await again(run)).state is RunState.QUEUED
+    assert await runs.claim(run.id, "w", 30) is not None
