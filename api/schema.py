@@ -14,7 +14,7 @@ from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits
 from api.masking import Mask
-from api.runs import RunMutations, RunQueries, RunSubscriptions
+from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
 from api.scalars import SCALARS
 from api.segments import SegmentMutations, SegmentQueries
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
@@ -23,6 +23,7 @@ from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
 QUERIES: list[type[Any]] = [
     WorkspaceQueries,
     RunQueries,
+    ScheduleQueries,
     CustomerQueries,
     ContactQueries,
     SegmentQueries,
@@ -34,6 +35,7 @@ MUTATIONS: list[type[Any]] = [
     WorkspaceMutations,
     StaffMutations,
     RunMutations,
+    ScheduleMutations,
     CustomerMutations,
     StandingMutations,
     ContactMutations,

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import db, segments, tasks, timekeeping, workspaces
-from domain.access import system
+from domain import runs, tasks, timekeeping, workspaces
 
 Rows = list[dict[str, Any]]
 
@@ -25,33 +24,17 @@ class Due:
     apart: Callable[[int, int, BaseException], Awaitable[None]] | None = None
 
 
-async def _nightlies(now: datetime, workspace_id: int | None, limit: int) -> Rows:
-    found = await workspaces.nightly_due(now, workspace_id)
-    return [{"id": w.id, "workspace_id": w.id, "due_at": w.next_nightly_at} for w in found]
-
-
-async def _nightly(workspace_id: int, _: int, due_at: datetime) -> bool:
-    """Queue the nightly recompute and move the timer on, in one transaction and once per night."""
-    async with db.transaction():
-        workspace = await workspaces.get(workspace_id)
-        if workspace.next_nightly_at == due_at and await workspaces.schedule_nightly(workspace):
-            await segments.recompute(system(workspace_id, "nightly"))
-            return True
-    return False
-
-
 DUE: dict[str, Due] = {
     "escalations": Due(tasks.due_escalations, tasks.escalate, tasks.set_apart),
     "snoozes": Due(tasks.due_snoozes, tasks.wake, tasks.set_apart),
-    "nightlies": Due(_nightlies, _nightly),
+    "schedules": Due(runs.due_schedules, runs.fire_slot, runs.set_schedule_apart),
 }
 
 
 async def next_instant(workspace_id: int, until: datetime) -> datetime | None:
     """The earliest instant up to `until` at which anything of a sandbox falls due."""
-    workspace = await workspaces.get(workspace_id)
-    instants = [await tasks.next_due(workspace_id, until), workspace.next_nightly_at]
-    return min((at for at in instants if at is not None and at <= until), default=None)
+    instants = [await tasks.next_due(workspace_id, until), await runs.next_slot_due(workspace_id, until)]
+    return min((at for at in instants if at is not None), default=None)
 
 
 async def anything(now: datetime, kind: str) -> bool:

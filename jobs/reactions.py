@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain import contacts, tasks, timekeeping
+from domain import contacts, runs, tasks, timekeeping
 from domain.access import Principal
 from domain.contacts import Purpose
 from domain.feeds import Reaction
@@ -48,9 +48,14 @@ async def _visits(who: Principal, line: JournalLine) -> None:
     await tasks.plan_visits(who)
 
 
+async def _failed(who: Principal, line: JournalLine) -> None:
+    await runs.note_failed_run(who, line.subject_id)
+
+
 REACTIONS: dict[str, Reaction] = {
     "lead.recorded": _lead,
     "order.delivered": _callback,
     "interaction.recorded": _contact,
     "segmentation.published": _visits,
+    "run.failed": _failed,
 }

@@ -15,9 +15,10 @@ from api.client import Client
 from api.demo import orders
 from api.demo.show import show
 from api.serving import serve
-from domain import customers, timekeeping, workspaces
+from domain import customers, runs, timekeeping, workspaces
 from domain.access import Role, system
 from domain.language import Language
+from domain.runs import Schedule, SchedulePreset
 from domain.settings import Settings
 from domain.workspaces import Workspace
 
@@ -85,8 +86,9 @@ async def _house(secret: Path) -> str:
             known[name] = await workspaces.add_user(workspace.id, name, email, role)
         if not await workspaces.teams_of(workspace.id, known[name].id):
             await workspaces.join_team(team, known[name])
-    if workspace.next_nightly_at is None:
-        await workspaces.schedule_nightly(workspace)
+    for preset in (SchedulePreset.NIGHTLY_RECOMPUTE, SchedulePreset.NIGHTLY_KPIS):
+        if not await Schedule.exists(workspace_id=workspace.id, name=preset.value):
+            await runs.create_schedule(system(workspace.id), preset=preset)
     if secret.exists():
         kept = secret.read_text().strip()
         try:

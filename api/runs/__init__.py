@@ -2,6 +2,16 @@
 
 from api.runs.fields import RunMutations, RunQueries
 from api.runs.live import RunSubscriptions
+from api.runs.schedules import ScheduleMutations, ScheduleQueries
 from api.runs.types import Progress, Run, RunError
 
-__all__ = ["Progress", "Run", "RunError", "RunMutations", "RunQueries", "RunSubscriptions"]
+__all__ = [
+    "Progress",
+    "Run",
+    "RunError",
+    "RunMutations",
+    "RunQueries",
+    "RunSubscriptions",
+    "ScheduleMutations",
+    "ScheduleQueries",
+]

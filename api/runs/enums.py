@@ -27,3 +27,23 @@ publish(
         "REPORTS": "Measurements and reports.",
     },
 )
+publish(
+    runs.CatchUp,
+    "What is done about times of a schedule that went by unseen, as while no worker lived.",
+    {
+        "NONE": "Nothing: what is not done within a minute is missed.",
+        "LATEST": "The latest of them is done, if it is not too late.",
+        "ALL": "Each that is not too late is done.",
+    },
+)
+publish(
+    runs.SchedulePreset,
+    "A calendar ready to be taken on.",
+    {
+        "NIGHTLY_RECOMPUTE": "Everybody is placed anew at 02:00.",
+        "NIGHTLY_KPIS": "All KPIs are measured at 03:00.",
+        "FRIDAY_REVIEW": "A report on Friday at 09:00, for the review of the week.",
+        "MONTH_REPORT": "A report at 18:00 on the last day of each month.",
+        "QUARTER_REPORT": "A report at 18:00 on the last day of each quarter.",
+    },
+)

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain import access, db, journal, runs, timekeeping, workspaces
 from domain.access import Principal, Role
-from domain.errors import Conflict, DomainError, ErrorCode, Forbidden, Invalid, Problem
+from domain.errors import Conflict, DomainError, ErrorCode, Forbidden, Problem
 from domain.journal import Entry
 from domain.kpis import report, snapshots
 from domain.kpis.catalogue import definition
@@ -17,8 +17,6 @@ from domain.runs import Run
 
 SETS_TARGETS = access.ADMINS | {Role.OPS_HEAD}
 """Who may say what a workspace aims at."""
-
-TITLE_LENGTH = 200
 
 
 async def target_set(
@@ -95,9 +93,7 @@ async def snapshot(who: Principal) -> Run:
 async def build_report(who: Principal, title: str | None = None, language: Language | None = None) -> Run:
     """Ask for a report, in the workspace's language unless another is named; its result has the id."""
     _must_build(who)
-    title = (title or "").strip() or None
-    if title is not None and (len(title) > TITLE_LENGTH or not title.isprintable()):
-        raise Invalid(f"a title is one line of at most {TITLE_LENGTH} characters", field="input.title")
+    title = report.clean_title(title, "input.title")
     spoken = language or (await workspaces.get(who.workspace_id)).language
     return await runs.enqueue(who, report.KIND, {"title": title, "language": spoken.value})
 

@@ -3,9 +3,11 @@ or not at all."""
 
 import asyncio
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from domain import files, journal, runs, timekeeping, workspaces
+from domain.errors import Invalid
 from domain.journal import Entry
 from domain.kpis import census, queries, tables, trend, wording
 from domain.kpis.facts import Facts
@@ -19,7 +21,32 @@ from domain.runs import Work
 KIND = "report_build"
 
 
-@runs.kind(KIND, queue="reports", deadline_seconds=900)
+TITLE_LENGTH = 200
+TITLES = {Language.EN: "title_en", Language.ZH_CN: "title_zh"}
+
+
+def clean_title(title: str | None, field: str) -> str | None:
+    """A title as it is kept; none where nothing is said."""
+    title = (title or "").strip() or None
+    if title is not None and (len(title) > TITLE_LENGTH or not title.isprintable()):
+        raise Invalid(f"a title is one line of at most {TITLE_LENGTH} characters", field=field)
+    return title
+
+
+def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A schedule's words: a title in each language, and a language if it is not to be the workspace's."""
+    kept = {name: clean_title(given.get(name), runs.argument_place(name)) for name in sorted(TITLES.values())}
+    language = given.get("language")
+    kept["language"] = None if language is None else Language(language).value
+    runs.no_arguments({name: value for name, value in given.items() if name not in kept})
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _title(args: Mapping[str, Any], language: Language) -> str:
+    return args.get("title") or args.get(TITLES[language]) or wording.TITLE(language)
+
+
+@runs.kind(KIND, queue="reports", deadline_seconds=900, schedulable=True, arguments=_arguments)
 async def _perform(work: Work) -> dict[str, Any]:
     if "report" not in work.cursor:
         snapshots, facts = await _gather(work)
@@ -36,7 +63,7 @@ async def _perform(work: Work) -> dict[str, Any]:
 async def _gather(work: Work) -> tuple[list[KpiSnapshot], Facts]:
     workspace = await workspaces.get(work.workspace_id)
     tz = timekeeping.zone(workspace.zone)
-    language = Language(work.args["language"])
+    language = Language(work.args.get("language") or workspace.language)
     async with one_view():
         as_of = await timekeeping.now(workspace.id)
         snapshots = unsaved(work, await measure(workspace.id, as_of, tz))
@@ -45,7 +72,7 @@ async def _gather(work: Work) -> tuple[list[KpiSnapshot], Facts]:
         months = await trend.by_month(workspace.id, workspace.currency, as_of, tz)
     return snapshots, Facts(
         workspace=workspace.name,
-        title=work.args["title"] or wording.TITLE(language),
+        title=_title(work.args, language),
         language=language,
         tz=tz,
         currency=workspace.currency,

@@ -47,7 +47,7 @@ async def store(work: Work, snapshots: Sequence[KpiSnapshot]) -> None:
     await journal.write(work.who, Entry("kpi.measured", work.run.id))
 
 
-@runs.kind(KIND, queue="reports", deadline_seconds=600)
+@runs.kind(KIND, queue="reports", deadline_seconds=600, schedulable=True, unique_key="all")
 async def _perform(work: Work) -> dict[str, Any]:
     if "measured" not in work.cursor:
         workspace = await workspaces.get(work.workspace_id)

@@ -5,12 +5,39 @@ from domain.runs.claiming import QUEUES, claim, promote, pull, ring_ready
 from domain.runs.heart import HEART, beating, renew
 from domain.runs.leading import Leadership
 from domain.runs.ledger import do, give_back, perform
-from domain.runs.models import ACTIVE, ENDED, WAITING, Run, RunPause, RunQueue, RunState
+from domain.runs.models import (
+    ACTIVE,
+    ENDED,
+    WAITING,
+    CatchUp,
+    Run,
+    RunPause,
+    RunQueue,
+    RunState,
+    Schedule,
+)
 from domain.runs.pauses import pause, pauses, resume
+from domain.runs.presets import PRESETS, SchedulePreset, label_of
 from domain.runs.queries import Depth, depths, is_active, page, unfinished
 from domain.runs.rescue import rescue
 from domain.runs.retention import prune
 from domain.runs.sandbox import CLOCK_ADVANCE, advance_clock
+from domain.runs.schedules import (
+    create_schedule,
+    fire_schedule,
+    page_of_schedules,
+    pause_schedule,
+    resume_schedule,
+    update_schedule,
+)
+from domain.runs.slots import (
+    due_schedules,
+    fire_slot,
+    next_slot_due,
+    note_failed_run,
+    set_schedule_apart,
+    upcoming,
+)
 from domain.runs.work import (
     Cancelled,
     Fenced,
@@ -18,9 +45,11 @@ from domain.runs.work import (
     Overlap,
     Refused,
     Work,
+    argument_place,
     eta_seconds,
     kind,
     kinds,
+    no_arguments,
     performs,
 )
 
@@ -29,9 +58,11 @@ __all__ = [
     "CLOCK_ADVANCE",
     "ENDED",
     "HEART",
+    "PRESETS",
     "QUEUES",
     "WAITING",
     "Cancelled",
+    "CatchUp",
     "Depth",
     "Fenced",
     "Kind",
@@ -44,21 +75,34 @@ __all__ = [
     "RunPause",
     "RunQueue",
     "RunState",
+    "Schedule",
+    "SchedulePreset",
     "Work",
     "advance_clock",
+    "argument_place",
     "beating",
     "cancel",
     "claim",
+    "create_schedule",
     "depths",
     "do",
+    "due_schedules",
     "enqueue",
     "eta_seconds",
+    "fire_schedule",
+    "fire_slot",
     "give_back",
     "is_active",
     "kind",
     "kinds",
+    "label_of",
+    "next_slot_due",
+    "no_arguments",
+    "note_failed_run",
     "page",
+    "page_of_schedules",
     "pause",
+    "pause_schedule",
     "pauses",
     "perform",
     "performs",
@@ -68,8 +112,12 @@ __all__ = [
     "renew",
     "rescue",
     "resume",
+    "resume_schedule",
     "retry",
     "retry_all",
     "ring_ready",
+    "set_schedule_apart",
     "unfinished",
+    "upcoming",
+    "update_schedule",
 ]

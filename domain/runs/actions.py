@@ -35,13 +35,13 @@ async def enqueue(
     *,
     unique_key: str | None = None,
     run_at: datetime | None = None,
-    slot: tuple[int, datetime] | None = None,
+    slot: tuple[int, datetime | None] | None = None,
 ) -> Run:
     """Ask for a run, in the transaction of the change that needs it.
 
     With a `unique_key`, callers coalesce by the kind's `Overlap`, and every caller gets the run that
     will serve it. Arguments are ids, not data. It starts at `run_at` (machine time) or later. `slot`
-    is the schedule that asks and which of its times this is.
+    is the schedule that asks and which of its times this is, none where a person asks out of turn.
     """
     declared = kinds[kind]
     if declared.overlap is Overlap.ALLOW:

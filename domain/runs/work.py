@@ -1,6 +1,6 @@
 """What the code of a run sees of its run, and how kinds of run are declared."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Any
 
 from domain import db, journal
 from domain.access import Principal, system
-from domain.errors import DomainError
+from domain.errors import DomainError, Invalid
 from domain.journal import Entry
 from domain.runs.models import Run, RunQueue
 
@@ -35,6 +35,21 @@ class Refused(Exception):
 
 
 Performer = Callable[["Work"], Awaitable[dict[str, Any] | None]]
+Arguments = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def no_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """For a kind that needs to be told nothing."""
+    for name, value in given.items():
+        if value is not None:
+            raise Invalid("this kind of run takes no such argument", field=argument_place(name))
+    return {}
+
+
+def argument_place(name: str) -> str:
+    """Where an argument of a schedule stands, in the API's spelling."""
+    first, *others = name.split("_")
+    return f"arguments.{first}{''.join(map(str.title, others))}"
 
 
 class Overlap(StrEnum):
@@ -70,6 +85,10 @@ class Kind:
     """How many may run at once in one workspace."""
     schedulable: bool = False
     """Whether a schedule may ask for it."""
+    unique_key: str | None = None
+    """The key under which a schedule asks, so that it coalesces with whoever else asks."""
+    arguments: Arguments = no_arguments
+    """Checks what a schedule is to hand over; as it is to be kept, without what was left open."""
 
 
 kinds: dict[str, Kind] = {}

@@ -13,7 +13,7 @@ KIND = "segmentation_recompute"
 REASON = "recompute"
 
 
-@runs.kind(KIND, queue="recompute")
+@runs.kind(KIND, queue="recompute", schedulable=True, unique_key="all")
 async def perform(work: Work) -> dict[str, Any]:
     """Place every customer as of one instant (S4-23).
 

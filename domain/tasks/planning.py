@@ -31,7 +31,7 @@ async def plan_visits(who: Principal) -> Run:
     return await runs.enqueue(who, KIND, unique_key="all")
 
 
-@runs.kind(KIND, queue="recompute")
+@runs.kind(KIND, queue="recompute", schedulable=True, unique_key="all")
 async def _perform(work: Work) -> dict[str, Any]:
     workspace = await workspaces.get(work.workspace_id)
     tz = timekeeping.zone(workspace.zone)

@@ -1,7 +1,7 @@
 """Changes to a workspace, its keys and its settings."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 
 from domain import db, journal, timekeeping
@@ -15,7 +15,6 @@ from domain.workspaces import keys as credentials
 from domain.workspaces.models import ApiKey, SettingVersion, Workspace
 from domain.workspaces.queries import find_staff, setting
 
-NIGHTLY_AT = time(2, 0)
 LONGEST_NAME = 120
 
 
@@ -179,17 +178,3 @@ async def turn_clock(workspace_id: int, given: datetime, to: datetime) -> bool:
         raise Invalid("a clock is only turned forward", field="to")
     moved = await Workspace.filter(id=workspace_id, sandbox=True, clock_at=given).update(clock_at=to)
     return bool(moved)
-
-
-async def schedule_nightly(workspace: Workspace) -> bool:
-    """Move the nightly timer to the next 02:00 local after now; false if somebody else just did."""
-    tz = timekeeping.zone(workspace.zone)
-    now = await timekeeping.now(workspace.id)
-    day = timekeeping.local_day(now, tz)
-    due = datetime.combine(day, NIGHTLY_AT, tz)
-    if due <= now:
-        due = datetime.combine(day + timedelta(days=1), NIGHTLY_AT, tz)
-    changed = await Workspace.filter(id=workspace.id, next_nightly_at=workspace.next_nightly_at).update(
-        next_nightly_at=due
-    )
-    return bool(changed)

@@ -20,7 +20,7 @@ class Workspace(Model):
     """A sandbox has a clock that stands still until it is turned; fixed at creation."""
     clock_at = Instant(null=True)
     next_nightly_at = Instant(null=True)
-    """When the nightly recompute is due; none: this workspace has no nightly."""
+    """Empty since the nightly recompute is a schedule; the next version goes without it."""
     created_at = Instant()
     version = fields.IntField(default=1)
 

@@ -1,7 +1,6 @@
 """Asks about a workspace, its staff and its settings."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from domain import db
@@ -98,10 +97,3 @@ async def keys(who: Principal) -> list[ApiKey]:
 async def sandboxes() -> list[Workspace]:
     """The workspaces whose clock is turned by hand."""
     return await Workspace.filter(sandbox=True)
-
-
-async def nightly_due(now: datetime, workspace_id: int | None = None) -> list[Workspace]:
-    """Workspaces whose nightly recompute has come due: of those on the real clock, or one sandbox."""
-    query = Workspace.filter(next_nightly_at__lte=now)
-    query = query.filter(id=workspace_id) if workspace_id else query.filter(sandbox=False)
-    return await query.order_by("next_nightly_at").limit(100)

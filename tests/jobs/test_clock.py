@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from domain.customers import LeadSource
 from domain.files import File
 from domain.idempotency import IdempotencyKey
 from domain.journal import JournalLine
-from domain.runs import Run, RunState, Work
+from domain.runs import Run, RunState, Schedule, Work
 from domain.runs.work import Kind
 from domain.tasks import Escalation, Task
 from jobs import clock as clocks
@@ -25,7 +26,7 @@ from jobs.hands import Hands
 from tests.conftest import House, build_house
 
 DEADLINE_SECONDS = 30
-LEADS, RUNS = 12, 12
+LEADS, RUNS, SCHEDULES = 12, 12, 8
 
 
 class Direct:
@@ -144,6 +145,30 @@ async def test_two_clocks_at_once_do_nothing_twice(home: House, done: Counter[in
     lines = await JournalLine.filter(workspace_id=home.id)
     assert sorted(line.position for line in lines) == list(range(1, len(lines) + 1))
     assert Counter(line.name for line in lines)["task.escalated"] == 2 * LEADS
+
+
+async def test_two_clocks_at_once_fire_a_slot_once(
+    home: House, done: Counter[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(runs.kinds, "count", replace(runs.kinds["count"], schedulable=True))
+    made = [
+        await runs.create_schedule(home.admin, name=f"S{number}", kind="count", cron="0 0 1 1 *")
+        for number in range(SCHEDULES)
+    ]
+    slot = timekeeping.machine_now().replace(second=0, microsecond=0)
+    await Schedule.filter(workspace_id=home.id).update(next_at=slot, next_slot_at=slot, cron="* * * * *")
+
+    async def fired() -> bool:
+        return await Run.filter(workspace_id=home.id).count() >= SCHEDULES and await quiet()
+
+    async with ticking(Direct(), Direct()):
+        await until(fired)
+    asked = Counter([(run.schedule_id, run.slot_at) for run in await Run.filter(workspace_id=home.id)])
+    assert {schedule for schedule, _ in asked} == {schedule.id for schedule in made}
+    assert set(asked.values()) == {1}, "each slot once, and each schedule"
+    assert set(done.values()) == {1}
+    lines = await JournalLine.filter(workspace_id=home.id, name="schedule.fired")
+    assert len(lines) == sum(asked.values())
 
 
 async def test_a_clock_whose_database_fails_goes_on(

@@ -11,7 +11,7 @@ from domain import customers, db, feeds, runs, segments, tasks, timekeeping, wor
 from domain.access import Principal, Role
 from domain.customers import LeadSource
 from domain.journal import JournalLine
-from domain.runs import CLOCK_ADVANCE, Run, RunState, Work
+from domain.runs import CLOCK_ADVANCE, Run, RunState, Schedule, SchedulePreset, Work
 from domain.tasks import Escalation, Task, TaskState
 from domain.timekeeping import TICK
 from jobs import sandbox
@@ -53,11 +53,11 @@ async def clock_of(house: House) -> datetime:
 
 
 async def with_everything_due(house: House) -> list[tuple[str, int, datetime]]:
-    """Two leads, a snooze and nightlies; what is to fire within two days, in order."""
+    """Two leads, a snooze and a schedule; what is to fire within two days, in order."""
     early = await first_touch(house, "early", NOON - timedelta(hours=20))
     late = await first_touch(house, "late", NOON)
     await tasks.snooze(house.staff[Role.EXECUTOR], late.id, NOON + timedelta(hours=3))
-    assert await workspaces.schedule_nightly(await workspaces.get(house.id))
+    await runs.create_schedule(house.admin, preset=SchedulePreset.NIGHTLY_RECOMPUTE)
     return [
         ("task.woken", late.id, NOON + timedelta(hours=3)),
         ("task.escalated", early.id, NOON + timedelta(hours=4) + TICK),
@@ -83,7 +83,8 @@ async def test_a_turned_clock_fires_everything_in_due_order_at_its_own_instant(s
     ]
     published = await segments.latest(stage.house.id)
     assert published is not None and published.as_of == SECOND_NIGHT
-    assert (await workspaces.get(stage.house.id)).next_nightly_at == shanghai("2025-03-06 02:00:00")
+    nightly = await Schedule.get(workspace_id=stage.house.id)
+    assert (nightly.next_at, nightly.missed) == (shanghai("2025-03-06 02:00:00"), 0)
 
 
 async def test_turning_in_many_steps_fires_the_same_as_turning_at_once(stage: Stage) -> None:
@@ -94,7 +95,7 @@ async def test_turning_in_many_steps_fires_the_same_as_turning_at_once(stage: St
         assert await fired(stage.house) == [line for line in expected if line[2] <= clock]
 
 
-async def test_a_nightly_on_a_sandbox_without_one_does_not_fire(stage: Stage) -> None:
+async def test_a_sandbox_without_a_schedule_fires_none(stage: Stage) -> None:
     await stage.advance(NOON + timedelta(days=3))
     assert await fired(stage.house) == []
 

@@ -13,7 +13,7 @@ from domain.contacts import Channel, ContactResult, Direction, Purpose
 from domain.customers import LeadSource, OrderStatus
 from domain.files import File
 from domain.kpis import Comparator
-from domain.runs import Run, RunState
+from domain.runs import Run, RunState, SchedulePreset
 from domain.tasks import Draft, Outcome, TaskKind, TaskResult
 from domain.workspaces import ApiKey
 from tests.conftest import NOON, House
@@ -82,6 +82,7 @@ async def fill(house: House) -> None:
     for content in (BAD_ROWS, BAD_HEADER):
         file = await files.save(who, "orders.csv", "text/csv", "upload", content)
         await perform(await customers.import_orders(who, file.id))
+    await runs.create_schedule(who, preset=SchedulePreset.MONTH_REPORT)
     await workspaces.create_key(who, name="program", role=Role.PLANNER)
 
 

@@ -1,0 +1,56 @@
+"""The calendars of the documents, ready to be taken on as schedules."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domain.language import Label
+
+WEEK_SECONDS = 7 * 86_400
+
+
+class SchedulePreset(StrEnum):
+    """A calendar of the documents; a schedule made from it bears its name."""
+
+    NIGHTLY_RECOMPUTE = "NIGHTLY_RECOMPUTE"
+    NIGHTLY_KPIS = "NIGHTLY_KPIS"
+    FRIDAY_REVIEW = "FRIDAY_REVIEW"
+    MONTH_REPORT = "MONTH_REPORT"
+    QUARTER_REPORT = "QUARTER_REPORT"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a schedule made from a preset begins with. The kind belongs to a later concept."""
+
+    label: Label
+    kind: str
+    cron: str
+    catch_up_seconds: int = 86_400
+    args: dict[str, str] = field(default_factory=dict)
+
+
+def _report(label: Label, cron: str) -> Preset:
+    return Preset(label, "report_build", cron, WEEK_SECONDS, {"title_en": label.en, "title_zh": label.zh})
+
+
+PRESETS = {
+    # Placed at night, measured when that is done: both are as of the morning's first call.
+    SchedulePreset.NIGHTLY_RECOMPUTE: Preset(
+        Label("Nightly recompute", "夜间重算"), "segmentation_recompute", "0 2 * * *"
+    ),
+    SchedulePreset.NIGHTLY_KPIS: Preset(
+        Label("Nightly KPI measurement", "夜间指标测量"), "kpi_snapshot", "0 3 * * *"
+    ),
+    # S0-92 names the day: the figures lie on the table when the day of the review begins.
+    SchedulePreset.FRIDAY_REVIEW: _report(Label("Friday review", "周五复盘"), "0 9 * * 5"),
+    # C-42: a month ends on its last calendar day at 18:00.
+    SchedulePreset.MONTH_REPORT: _report(Label("Monthly report", "月度报告"), "0 18 L * *"),
+    SchedulePreset.QUARTER_REPORT: _report(Label("Quarterly report", "季度报告"), "0 18 L 3,6,9,12 *"),
+}
+
+
+def label_of(name: str) -> Label:
+    """What people read for a schedule's name: its preset's words, or the name as somebody gave it."""
+    if name in SchedulePreset.__members__:
+        return PRESETS[SchedulePreset(name)].label
+    return Label(name, name)
