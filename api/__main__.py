@@ -12,7 +12,8 @@ import typer
 
 from api import logs
 from api.client import Client, Failed, follow_import, show_runs
-from api.serving import BrokenOff, CannotStart, Stop, needs_server, opened, serve, work
+from api.listening import MOST_WORKERS, CannotStart
+from api.serving import BrokenOff, Stop, needs_known_queues, needs_server, opened, serve, work
 from api.supervising import end_with_parent, supervise
 from domain import workspaces
 from domain.access import Role, system
@@ -54,7 +55,10 @@ def serve_command() -> None:
 
 @cli.command()
 def worker(
-    processes: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
+    queues: Annotated[
+        str | None, typer.Option(help="Which queues, separated by commas: timers,default,recompute,reports.")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="How many worker processes.")] = 1,
     threads: Annotated[int | None, typer.Option(help="Threads of each, 2 to 64.")] = None,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
@@ -62,7 +66,7 @@ def worker(
 
     Several of them are looked after: one that dies is started again, and all end with this command.
     """
-    settings = _settings(worker_threads=threads)
+    settings = _settings(worker_threads=threads, worker_queues=queues)
     if supervised:
         end_with_parent()
     _run(work(settings) if processes == 1 else _workers(settings, processes))
@@ -70,7 +74,9 @@ def worker(
 
 async def _workers(settings: Settings, processes: int) -> None:
     needs_server(settings)
+    needs_known_queues(settings)
     worker = ["worker", "--threads", str(settings.worker_threads), "--supervised"]
+    worker += ["--queues", ",".join(settings.worker_queues)]
     if not await supervise([sys.executable, "-m", "api", *worker], processes, Stop.heard()):
         raise typer.Exit(1)
 

@@ -1,6 +1,7 @@
 """The ledger of machine work. A message may be lost, doubled or late; a run is done once."""
 
 from domain.runs.actions import RunEnded, RunNotFailed, cancel, enqueue, retry, retry_all
+from domain.runs.census import census, clock_seen
 from domain.runs.claiming import QUEUES, claim, promote, pull, ring_ready
 from domain.runs.heart import HEART, beating, renew
 from domain.runs.leading import Leadership
@@ -48,7 +49,9 @@ __all__ = [
     "advance_clock",
     "beating",
     "cancel",
+    "census",
     "claim",
+    "clock_seen",
     "depths",
     "do",
     "enqueue",
