@@ -11,13 +11,15 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from api import logs
-from api.client import Client, Failed, follow_import, show_runs
+from api.board import show_runs
+from api.client import Client, Failed, follow_import
 from api.listening import MOST_WORKERS, CannotStart
 from api.serving import BrokenOff, Stop, needs_known_queues, needs_server, opened, serve, work
 from api.supervising import end_with_parent, supervise
 from domain import workspaces
 from domain.access import Role, system
 from domain.errors import DomainError
+from domain.runs import RunState
 from domain.settings import BadSettings, Settings, from_environment
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, help="Careline: customer care and retention.")
@@ -189,9 +191,14 @@ def runs(
     url: Annotated[str | None, typer.Option(help="The server's URL.", envvar="CARELINE_URL")] = None,
     api_key: Annotated[str | None, typer.Option(help="An API key.", envvar="CARELINE_API_KEY")] = None,
     watch: Annotated[bool, typer.Option(help="Go on showing them.")] = False,
+    state: Annotated[
+        list[RunState] | None, typer.Option(case_sensitive=False, help="Only of this state; may be repeated.")
+    ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only of this kind; may be repeated.")] = None,
 ) -> None:
-    """Show machine work on a server."""
-    _run(show_runs(_client(url, api_key), watch=watch))
+    """Show machine work on a server: its queues and its latest runs."""
+    states = [each.value for each in state or []]
+    _run(show_runs(_client(url, api_key), watch=watch, states=states, kinds=kind or []))
 
 
 def _client(url: str | None, api_key: str | None) -> Client:
