@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from api.errors import Code, coded
 from domain import db
 from domain.figures import REGISTRY
 
@@ -115,6 +116,24 @@ def routes(vitals: Vitals) -> list[Route]:
 
 def _told(status: str, code: int, **more: Any) -> Response:
     return JSONResponse({"status": status, **more}, code)
+
+
+def migrating() -> Starlette:
+    """What answers while an embedded database is brought up to date: it lives, and takes nothing yet."""
+
+    async def live(_: Request) -> Response:
+        return _told("ok", 200)
+
+    async def ready(_: Request) -> Response:
+        return _told("unavailable", 503, problems={"schema": "migrating"})
+
+    async def closed(_: Request) -> Response:
+        error = coded(Code.UNAVAILABLE, "The database is being brought up to date; try again in a moment.")
+        return JSONResponse({"errors": [error.formatted]}, 503, {"Retry-After": "2"})
+
+    methods = ["GET", "POST"]
+    rest = Route("/{path:path}", closed, methods=methods)
+    return Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready), rest])
 
 
 def application(vitals: Vitals) -> Starlette:

@@ -17,6 +17,7 @@ from domain.settings import Settings
 STOP_SECONDS = 2
 STALLED_PEER_MS = 30_000
 MOST_WORKERS = 64
+BACKLOG = 2048
 log = structlog.get_logger(__name__)
 
 
@@ -85,6 +86,22 @@ def web_server(application: Starlette) -> uvicorn.Server:
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )
+
+
+@contextlib.asynccontextmanager
+async def unready(bound: socket.socket) -> AsyncIterator[None]:
+    """Say on a socket, for the time of the block, that there is no service yet.
+
+    From then on it listens: who connects after the block waits for the server that comes.
+    """
+    bound.listen(BACKLOG)
+    server = web_server(health.migrating())
+    serving = asyncio.create_task(server.serve(sockets=[bound.dup()]), name="unready")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
 
 
 @contextlib.asynccontextmanager

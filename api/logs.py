@@ -14,6 +14,8 @@ from domain.settings import LogStyle
 def _place(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Where an exception and those behind it arose, and of which types they are."""
     given = event.pop("exc_info", None)
+    if isinstance(given, tuple):  # as a library's record has it
+        given = given[1]
     error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
     lines: list[str] = []
     while error is not None:

@@ -5,17 +5,18 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import structlog
 from starlette.applications import Starlette
 
 from api import app
-from api.listening import CannotStart, answering, bound_socket, web_server
+from api.listening import BACKLOG, CannotStart, answering, bound_socket, unready, web_server
 from api.live import streams
 from domain import db, nudges
 from domain.db import embedded
-from domain.db.migrate import migrate, pending
+from domain.db.migrate import FIRST, migrate, pending
 from domain.runs import QUEUES
 from domain.settings import Settings
 from jobs.broker import BrokerAway, check_redis
@@ -60,8 +61,15 @@ def only_process(settings: Settings) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, *, migrating: bool = False) -> AsyncIterator[None]:
+async def opened(
+    settings: Settings,
+    *,
+    migrating: bool = False,
+    meanwhile: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+) -> AsyncIterator[None]:
     """The database, up to date. An embedded one is brought up to date; a server's is only checked.
+
+    `meanwhile` is entered for the time that one with data in it is behind.
 
     Raises:
         CannotStart: it is away, in use, or behind.
@@ -70,7 +78,10 @@ async def opened(settings: Settings, *, migrating: bool = False) -> AsyncIterato
         try:
             async with db.open_database(settings.database_url):
                 if settings.embedded_database or migrating:
-                    await migrate(settings.database_url)
+                    missing = await pending(settings.database_url)
+                    behind = bool(missing) and missing[0] != FIRST
+                    async with meanwhile() if behind else contextlib.nullcontext():
+                        await migrate(settings.database_url)
                 elif missing := await pending(settings.database_url):
                     raise CannotStart(
                         f"the database lacks {', '.join(missing)}: run `careline migrate` first"
@@ -141,8 +152,16 @@ async def _serve(
     ready: Callable[[str], None] | None,
 ) -> bool:
     """Whether it came to serving at all."""
-    async with opened(settings), contextlib.AsyncExitStack() as stack:
-        bound = stack.enter_context(contextlib.closing(bound_socket(settings)))
+    async with contextlib.AsyncExitStack() as stack:
+        sockets: list[socket.socket] = []
+
+        def socket_of_this() -> socket.socket:
+            if not sockets:
+                sockets.append(stack.enter_context(contextlib.closing(bound_socket(settings))))
+            return sockets[0]
+
+        await stack.enter_async_context(opened(settings, meanwhile=lambda: unready(socket_of_this())))
+        bound = socket_of_this()
         clock = None
         if settings.redis_url:
             await asyncio.to_thread(check_redis, settings.redis_url)
@@ -153,7 +172,7 @@ async def _serve(
             return False
         if stop.is_set():
             return False
-        bound.listen(2048)
+        bound.listen(BACKLOG)
         url = f"http://{settings.host}:{bound.getsockname()[1]}"
         server = web_server(application)
         serving = asyncio.create_task(server.serve(sockets=[bound]), name="server")
