@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -15,7 +16,7 @@ from api.client import Client
 from domain import timekeeping
 
 SHOWN = 20
-BAR_WIDTH = 16
+BAR_WIDTH = 8
 LOOK_SECONDS = 1.0
 STYLES = {
     "RUNNING": "cyan",
@@ -27,7 +28,7 @@ STYLES = {
 BOARD = """query ($where: RunWhere, $first: Int!) {
   queues { name waiting running oldestAt paused }
   runs(where: $where, first: $first) { nodes {
-    id kind queue state attempt startedBy worker errorCode queuedAt finishedAt
+    id kind state attempt startedBy worker errorCode queuedAt finishedAt
     progress { done total unit etaSeconds } } } }"""
 
 
@@ -75,10 +76,15 @@ def queues_table(queues: list[Mapping[str, Any]], now: datetime) -> Table:
 
 
 def runs_table(runs: list[Mapping[str, Any]], now: datetime) -> Table:
-    made = Table("id", "kind", "queue", "state", "progress", "", title="Runs")
+    made = Table(title="Runs", box=SIMPLE, padding=(0, 1, 0, 0))
+    # In a narrow terminal the worker gives way first.
+    for heading, width in (("id", 8), ("kind", 22), ("state", 10)):
+        made.add_column(heading, min_width=width)
+    made.add_column("progress", width=BAR_WIDTH)
+    made.add_column("", min_width=12)
     for heading in ("eta", "try", "age"):
-        made.add_column(heading, justify="right")
-    made.add_column("worker")
+        made.add_column(heading, justify="right", min_width=3)
+    made.add_column("worker", overflow="ellipsis", no_wrap=True)
     for run in runs:
         progress = run["progress"]
         state = Text(run["state"], STYLES.get(run["state"], ""))
@@ -88,7 +94,6 @@ def runs_table(runs: list[Mapping[str, Any]], now: datetime) -> Table:
         made.add_row(
             run["id"],
             run["kind"],
-            run["queue"].lower(),
             state,
             _bar(run["state"], progress),
             f"{progress['done']}/{progress['total'] or '?'} {progress['unit']}".rstrip(),
