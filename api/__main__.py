@@ -11,12 +11,15 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from api import logs
-from api.client import Client, Failed, follow_import, show_runs
-from api.serving import BrokenOff, CannotStart, Stop, needs_server, opened, serve, work
+from api.board import show_runs
+from api.client import Client, Failed, follow_import
+from api.listening import MOST_WORKERS, CannotStart
+from api.serving import BrokenOff, Stop, needs_known_queues, needs_server, opened, serve, work
 from api.supervising import end_with_parent, supervise
 from domain import workspaces
 from domain.access import Role, system
 from domain.errors import DomainError
+from domain.runs import RunState
 from domain.settings import BadSettings, Settings, from_environment
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, help="Careline: customer care and retention.")
@@ -54,7 +57,10 @@ def serve_command() -> None:
 
 @cli.command()
 def worker(
-    processes: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
+    queues: Annotated[
+        str | None, typer.Option(help="Which queues, separated by commas: timers,default,recompute,reports.")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="How many worker processes.")] = 1,
     threads: Annotated[int | None, typer.Option(help="Threads of each, 2 to 64.")] = None,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
@@ -62,7 +68,7 @@ def worker(
 
     Several of them are looked after: one that dies is started again, and all end with this command.
     """
-    settings = _settings(worker_threads=threads)
+    settings = _settings(worker_threads=threads, worker_queues=queues)
     if supervised:
         end_with_parent()
     _run(work(settings) if processes == 1 else _workers(settings, processes))
@@ -70,7 +76,9 @@ def worker(
 
 async def _workers(settings: Settings, processes: int) -> None:
     needs_server(settings)
+    needs_known_queues(settings)
     worker = ["worker", "--threads", str(settings.worker_threads), "--supervised"]
+    worker += ["--queues", ",".join(settings.worker_queues)]
     if not await supervise([sys.executable, "-m", "api", *worker], processes, Stop.heard()):
         raise typer.Exit(1)
 
@@ -183,9 +191,14 @@ def runs(
     url: Annotated[str | None, typer.Option(help="The server's URL.", envvar="CARELINE_URL")] = None,
     api_key: Annotated[str | None, typer.Option(help="An API key.", envvar="CARELINE_API_KEY")] = None,
     watch: Annotated[bool, typer.Option(help="Go on showing them.")] = False,
+    state: Annotated[
+        list[RunState] | None, typer.Option(case_sensitive=False, help="Only of this state; may be repeated.")
+    ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only of this kind; may be repeated.")] = None,
 ) -> None:
-    """Show machine work on a server."""
-    _run(show_runs(_client(url, api_key), watch=watch))
+    """Show machine work on a server: its queues and its latest runs."""
+    states = [each.value for each in state or []]
+    _run(show_runs(_client(url, api_key), watch=watch, states=states, kinds=kind or []))
 
 
 def _client(url: str | None, api_key: str | None) -> Client:

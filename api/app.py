@@ -1,6 +1,5 @@
 """The web application: GraphQL, files and health behind one set of rules."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from api import files, health
 from api.context import Context
-from api.edge import Guard, View
+from api.edge import HEADER, Guard, Numbered, View
+from api.health import Vitals
 from api.schema import schema
 from domain import workspaces
 from domain.access import Principal
@@ -40,7 +40,7 @@ def _context(caller: Any, connection: HTTPConnection) -> Context:
     return Context(caller.principal, caller.authorization, over_http) if caller else Context(None)
 
 
-def create(settings: Settings, clock_ticked: Callable[[], float] | None = None) -> Starlette:
+def create(settings: Settings, vitals: Vitals) -> Starlette:
     """The application of one process. The database must be open while it serves."""
     view = View(
         schema,
@@ -54,6 +54,7 @@ def create(settings: Settings, clock_ticked: Callable[[], float] | None = None) 
         allow_origins=list(settings.cors_origins),
         allow_methods=["GET", "POST"],
         allow_headers=["authorization", "content-type", "last-event-id"],
+        expose_headers=[HEADER],
     )
     return Starlette(
         routes=[
@@ -61,9 +62,9 @@ def create(settings: Settings, clock_ticked: Callable[[], float] | None = None) 
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
             *files.routes(settings),
-            *health.routes(clock_ticked),
+            *health.routes(vitals),
         ],
-        middleware=[*([cors] if settings.cors_origins else []), Middleware(Guard)],
+        middleware=[Middleware(Numbered), *([cors] if settings.cors_origins else []), Middleware(Guard)],
     )
 
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import httpx2
 from rich.console import Console
-from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 POLL_SECONDS = 0.2
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -180,27 +178,3 @@ async def _show_row_errors(client: Client, run_id: str, console: Console) -> Non
         console.print(f"{where}: {fault['message']}")
     if more := faults["totalCount"] - len(faults["nodes"]):
         console.print(f"and {more} more")
-
-
-async def show_runs(client: Client, *, watch: bool) -> None:
-    """A table of the latest runs; with `watch`, for as long as it is looked at."""
-
-    async def table() -> Table:
-        data = await client.ask(f"{{ runs(first: 20) {{ nodes {{ {RUN} attempt startedBy queuedAt }} }} }}")
-        made = Table("kind", "state", "done", "try", "asked for by", "since", title="Runs")
-        for run in data["runs"]["nodes"]:
-            progress = run["progress"]
-            of = f"{progress['done']}/{progress['total'] or '?'} {progress['unit']}"
-            made.add_row(
-                run["kind"], run["state"], of, str(run["attempt"]), run["startedBy"], run["queuedAt"][:19]
-            )
-        return made
-
-    console = Console()
-    if not watch:
-        console.print(await table())
-        return
-    with Live(await table(), console=console) as shown:
-        while True:
-            await asyncio.sleep(1)
-            shown.update(await table())

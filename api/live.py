@@ -14,6 +14,7 @@ from api.context import Info, who
 from api.errors import Code, coded
 from domain import feeds, nudges, workspaces
 from domain.access import Principal
+from domain.figures import SUBSCRIBERS
 from domain.journal import JournalLine
 
 LOOK_SECONDS = 1.0
@@ -77,7 +78,7 @@ async def lines(
         raise coded(Code.BAD_REQUEST, "after: this place has not been reached")
     stir = asyncio.Event()
     checked = asyncio.get_running_loop().time()
-    with nudges.NEWS.listening(stir.set):
+    with nudges.NEWS.listening(stir.set), SUBSCRIBERS.track_inprogress():
         while True:
             stir.clear()
             if streams.ending and info.context.over_http:

@@ -14,6 +14,8 @@ from domain.settings import LogStyle
 def _place(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Where an exception and those behind it arose, and of which types they are."""
     given = event.pop("exc_info", None)
+    if isinstance(given, tuple):  # as a library's record has it
+        given = given[1]
     error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
     lines: list[str] = []
     while error is not None:
@@ -22,6 +24,13 @@ def _place(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if lines:
         event["exception"] = "".join(lines)
+    return event
+
+
+def _outline(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A library's message as it stands in its code, without the values put into it: they may be anybody's."""
+    if event.pop("positional_args", None):
+        event["event"] = str(event["_record"].msg)
     return event
 
 
@@ -34,9 +43,19 @@ def configure(style: LogStyle) -> None:
     ]
     # Tracebacks show code and lines, never the values of variables; in production, where the data are
     # real people's, nor what an exception says: a database's errors quote the row.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
     if style is LogStyle.JSON:
         renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
         shared.append(_place)
+        of_libraries = [structlog.stdlib.add_logger_name, *shared, _outline]
+        handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                foreign_pre_chain=of_libraries,
+                pass_foreign_args=True,
+            )
+        )
     else:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
@@ -47,6 +66,6 @@ def configure(style: LogStyle) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # What a resolver raises is logged once, with its incident, by the mask.
     logging.getLogger("strawberry.execution").setLevel(logging.CRITICAL)

@@ -19,6 +19,7 @@ from api.permissions import Policy
 from domain import db, idempotency
 from domain.access import Role
 from domain.errors import DomainError, ErrorCode, NotFound
+from domain.figures import REFUSALS
 
 C = TypeVar("C")
 TRIES = 3
@@ -46,6 +47,8 @@ class Refusal:
 
 
 def refusal(error: DomainError, info: Any) -> Refusal:
+    for problem in error.problems:
+        REFUSALS.labels(problem.code.value).inc()
     current = error.current if type(error.current) in nodes._names else None
     return Refusal(
         user_errors=[

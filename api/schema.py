@@ -14,6 +14,7 @@ from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits
 from api.masking import Mask
+from api.metering import Metered
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
 from api.scalars import SCALARS
 from api.segments import SegmentMutations, SegmentQueries
@@ -69,6 +70,7 @@ def build() -> Schema:
         subscription=subscription,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
         extensions=[
+            Metered,
             Mask,
             Limits,
             lambda: ParserCache(maxsize=CACHED),

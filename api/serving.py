@@ -9,26 +9,23 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 
 from api import app
+from api.listening import BACKLOG, CannotStart, answering, bound_socket, unready, web_server
 from api.live import streams
 from domain import db, nudges
 from domain.db import embedded
-from domain.db.migrate import migrate, pending
+from domain.db.migrate import FIRST, migrate, pending
+from domain.runs import QUEUES
 from domain.settings import Settings
-from jobs.worker import BrokerAway, check_redis, working
+from jobs.broker import BrokerAway, check_redis
+from jobs.vitals import Vitals
+from jobs.worker import working
 
-STOP_SECONDS = 2
 ANSWER_SECONDS, WORK_SECONDS, MIGRATE_SECONDS = 8.0, 900.0, 86_400.0
 """How long a statement may take: for a client, in machine work, in a migration."""
-STALLED_PEER_MS = 30_000
 log = structlog.get_logger(__name__)
-
-
-class CannotStart(Exception):
-    """Why this process cannot do its work; the message is for whoever started it."""
 
 
 class BrokenOff(Exception):
@@ -67,11 +64,16 @@ def only_process(settings: Settings) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    settings: Settings, *, migrating: bool = False, answering: bool = False
+    settings: Settings,
+    *,
+    migrating: bool = False,
+    answering: bool = False,
+    meanwhile: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext,
 ) -> AsyncIterator[None]:
     """The database, up to date. An embedded one is brought up to date; a server's is only checked.
 
-    A statement may take as long as machine work does; where only clients are answered, as long as they wait.
+    `meanwhile` is entered for the time that one with data in it is behind. A statement may take as long
+    as machine work does; where only clients are answered, as long as they wait.
 
     Raises:
         CannotStart: it is away, in use, or behind.
@@ -85,7 +87,10 @@ async def opened(
                 connections=settings.database_connections,
             ):
                 if settings.embedded_database or migrating:
-                    await migrate(settings.database_url)
+                    missing = await pending(settings.database_url)
+                    behind = bool(missing) and missing[0] != FIRST
+                    async with meanwhile() if behind else contextlib.nullcontext():
+                        await migrate(settings.database_url)
                 elif missing := await pending(settings.database_url):
                     raise CannotStart(
                         f"the database lacks {', '.join(missing)}: run `careline migrate` first"
@@ -116,25 +121,13 @@ class Stop(asyncio.Event):
         return stop
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        # Our own handler stops it; uvicorn would raise the signal again before the workers have ended.
-        yield
-
-
-def bound_socket(settings: Settings) -> socket.socket:
-    """The socket to serve on, not listening yet: until it does, a client is refused, not kept waiting."""
-    bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # the kernel drops a peer that stopped reading
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_PEER_MS)
-    try:
-        bound.bind((settings.host, settings.port))
-    except OSError as error:
-        bound.close()
-        raise CannotStart(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
-    return bound
+def needs_known_queues(settings: Settings) -> None:
+    """Raises `CannotStart` when this process is to work on a queue that there is not, or on none."""
+    known = ", ".join(QUEUES)
+    if strange := [queue for queue in settings.worker_queues if queue not in QUEUES]:
+        raise CannotStart(f"no queue is called {', '.join(strange)}; there are {known}")
+    if not settings.worker_queues:
+        raise CannotStart(f"CARELINE_WORKER_QUEUES names no queue; there are {known}")
 
 
 async def serve(
@@ -151,6 +144,7 @@ async def serve(
         CannotStart: with the reason.
         BrokenOff: it was interrupted before it served.
     """
+    needs_known_queues(settings)
     stop = Stop.heard()
     if await _serve(settings, stop, before, ready):
         log.info("stopped", pid=os.getpid())
@@ -168,21 +162,31 @@ async def _serve(
 ) -> bool:
     """Whether it came to serving at all."""
     answering = settings.redis_url is not None
-    async with opened(settings, answering=answering), contextlib.AsyncExitStack() as stack:
-        bound = stack.enter_context(contextlib.closing(bound_socket(settings)))
+    async with contextlib.AsyncExitStack() as stack:
+        sockets: list[socket.socket] = []
+
+        def socket_of_this() -> socket.socket:
+            if not sockets:
+                sockets.append(stack.enter_context(contextlib.closing(bound_socket(settings))))
+            return sockets[0]
+
+        await stack.enter_async_context(
+            opened(settings, answering=answering, meanwhile=lambda: unready(socket_of_this()))
+        )
+        bound = socket_of_this()
         clock = None
         if settings.redis_url:
             await asyncio.to_thread(check_redis, settings.redis_url)
         else:
             clock = await stack.enter_async_context(working(settings))
-        application = app.create(settings, (lambda: clock.ticked) if clock else None)
+        application = app.create(settings, Vitals(settings, clock))
         if before is not None and not await _unless(stop, before(application)):
             return False
         if stop.is_set():
             return False
-        bound.listen(2048)
+        bound.listen(BACKLOG)
         url = f"http://{settings.host}:{bound.getsockname()[1]}"
-        server = _server(application)
+        server = web_server(application)
         serving = asyncio.create_task(server.serve(sockets=[bound]), name="server")
         log.info("serving", url=url, pid=os.getpid())
         if ready is not None:
@@ -192,20 +196,6 @@ async def _serve(
         streams.end()
         await serving
     return True
-
-
-def _server(application: Starlette) -> uvicorn.Server:
-    return _Server(
-        uvicorn.Config(
-            application,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            ws_max_size=2**20,
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=STOP_SECONDS,
-        )
-    )
 
 
 async def _unless(stop: asyncio.Event, what: Awaitable[None]) -> bool:
@@ -232,10 +222,11 @@ def needs_server(settings: Settings) -> None:
 
 
 async def work(settings: Settings) -> None:
-    """Work until told to stop."""
+    """Work until told to stop; with CARELINE_METRICS_PORT, answer operators meanwhile."""
     needs_server(settings)
+    needs_known_queues(settings)
     stop = Stop.heard()
-    async with opened(settings), working(settings):
-        log.info("working", pid=os.getpid())
+    async with opened(settings), working(settings) as clock, answering(settings, Vitals(settings, clock)):
+        log.info("working", pid=os.getpid(), queues=list(settings.worker_queues))
         await stop.wait()
     log.info("stopped", pid=os.getpid())

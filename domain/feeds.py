@@ -5,7 +5,8 @@ places have no gaps that fill later and a reader who has seen place n has seen a
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -77,6 +78,29 @@ async def lags(workspace_id: int) -> bool:
         workspace=workspace_id,
     )
     return found is not None
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far all feeds together are behind."""
+
+    unreacted: int
+    unnumbered_since: datetime | None
+    """When the oldest line was written that has no place yet."""
+    parked: int
+    """Lines that a reaction was given up on."""
+
+
+async def lag() -> Lag:
+    """The lag of all workspaces' feeds together."""
+    found = await db.one(
+        """SELECT (SELECT COALESCE(sum(head - reacted), 0) FROM feeds WHERE reacted < head) AS unreacted,
+             (SELECT min(recorded_at) FROM journal WHERE position IS NULL) AS since,
+             (SELECT count(*) FROM parked_lines) AS parked"""
+    )
+    assert found is not None
+    since = db.instant_of(found["since"]) if found["since"] is not None else None
+    return Lag(int(found["unreacted"]), since, found["parked"])
 
 
 async def react(workspace_id: int, reactions: Mapping[str, Reaction]) -> int:

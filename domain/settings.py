@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(
         ("timers", "default", "recompute", "reports"), alias="CARELINE_WORKER_QUEUES"
     )
+    metrics_port: int | None = Field(None, alias="CARELINE_METRICS_PORT", ge=0, le=65535)
     lease_seconds: float = Field(30, alias="CARELINE_LEASE_SECONDS", ge=1, le=3600)
 
     @field_validator("database_url")
@@ -78,6 +79,11 @@ class Settings(BaseSettings):
         if urlsplit(url).scheme not in ("redis", "rediss"):
             raise ValueError("use redis://host:port/number")
         return url
+
+    @field_validator("metrics_port", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        return None if value == "" else value
 
     @field_validator("cors_origins", "worker_queues", mode="before")
     @classmethod

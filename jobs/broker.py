@@ -46,6 +46,23 @@ def redis_broker(url: str) -> dramatiq.Broker:
     return broker
 
 
+class BrokerAway(Exception):
+    """Redis does not answer; the message names it without its password."""
+
+
+def check_redis(url: str, seconds: float = 2.0) -> None:
+    """Raises `BrokerAway` when Redis does not answer."""
+    patience = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **patience)
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        place = url.rpartition("@")[2].removeprefix("redis://")
+        raise BrokerAway(f"cannot reach Redis at {place}: {error}") from error
+    finally:
+        client.close()
+
+
 class Bell:
     """Rings for one broker: declares its actors, and sends them messages off the event loop."""
 
@@ -57,6 +74,8 @@ class Bell:
         self._run = declare(broker=broker, actor_name="run", queue_name="default")(run)
         self._due = declare(broker=broker, actor_name="due", queue_name="timers")(due)
         self._broken_until = 0.0
+        self.away = False
+        """Whether the last message could not be sent."""
 
     @property
     def answers(self) -> bool:
@@ -82,6 +101,8 @@ class Bell:
         except (redis.RedisError, dramatiq.errors.BrokerConnectionError, OSError) as error:
             # A breaker: while Redis is away nobody waits for it again and again.
             self._broken_until = time.monotonic() + BREAK_SECONDS
+            self.away = True
             log.warning("broker_away", error=type(error).__name__)
             return False
+        self.away = False
         return True

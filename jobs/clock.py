@@ -58,6 +58,14 @@ class Clock:
         """When the slower of the loops last came round: what a health check looks at."""
         self._rounds = {"pull": self.ticked, "lead": self.ticked}
 
+    @property
+    def leads(self) -> bool:
+        return self._alone or self._leadership.leads
+
+    @property
+    def broker_away(self) -> bool:
+        return self._outer is not None and self._outer.away
+
     async def run(self) -> None:
         """Go on until cancelled; a failing database is reported and tried again."""
         self._hands.freed = self._pulling.set

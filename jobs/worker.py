@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 import dramatiq
-import redis
 import structlog
 from dramatiq.asyncio import set_event_loop_thread
 
@@ -20,7 +19,7 @@ import jobs.sandbox  # noqa: F401
 from domain import runs
 from domain.settings import Settings
 from jobs.actors import do_due, do_run
-from jobs.broker import Bell, inner_broker, redis_broker
+from jobs.broker import Bell, check_redis, inner_broker, redis_broker
 from jobs.clock import Clock
 from jobs.hands import Hands
 
@@ -29,10 +28,6 @@ REDIS_LOOK_MS = 100
 SPARE_THREADS = 2
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-
-
-class BrokerAway(Exception):
-    """Redis does not answer; the message names it without its password."""
 
 
 class _Here:
@@ -66,18 +61,6 @@ class _Here:
             await asyncio.wait(set(self._running), timeout=GRACE_SECONDS)
         for task in list(self._running):
             task.cancel()
-
-
-def check_redis(url: str) -> None:
-    """Raises `BrokerAway` when Redis does not answer."""
-    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
-    try:
-        client.ping()
-    except (redis.RedisError, OSError) as error:
-        place = url.rpartition("@")[2].removeprefix("redis://")
-        raise BrokerAway(f"cannot reach Redis at {place}: {error}") from error
-    finally:
-        client.close()
 
 
 @contextlib.asynccontextmanager

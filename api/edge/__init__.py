@@ -1,6 +1,7 @@
 """Where GraphQL meets the network: what comes in is checked, what goes out is well formed."""
 
 from api.edge.guard import Guard
+from api.edge.numbering import HEADER, Numbered
 from api.edge.view import Authenticate, MakeContext, View
 
-__all__ = ["Authenticate", "Guard", "MakeContext", "View"]
+__all__ = ["HEADER", "Authenticate", "Guard", "MakeContext", "Numbered", "View"]

@@ -12,7 +12,9 @@ from strawberry.schema.schema import StreamResult
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from api.edge.reading import GRAPHQL_JSON, JSON
+from api.errors import Code, coded
 from api.masking import presentable
+from api.metering import count_errors
 
 MAX_ERRORS = 5
 """A long list of errors is of use to an attacker only."""
@@ -44,6 +46,7 @@ def is_request_error(result: ExecutionResult) -> bool:
 
 def respond(result: ExecutionResult, media: str) -> Response:
     status = 200
+    count_errors((result.errors or [])[:MAX_ERRORS])
     if is_request_error(result):
         assert result.errors
         code = (result.errors[0].extensions or {}).get("code")
@@ -57,6 +60,7 @@ def refusal(
     status: int, message: str, headers: Mapping[str, str] | None = None, media: str = JSON
 ) -> Response:
     """The answer to a request that GraphQL never saw."""
+    count_errors([coded(Code.BAD_REQUEST, message)])
     error = {"message": message, "extensions": {"code": "BAD_REQUEST"}}
     return _response({"errors": [error]}, status, media, headers)
 
@@ -78,9 +82,12 @@ async def settled(start: Callable[[], Awaitable[StreamResult]]) -> AsyncGenerato
                     raise GraphQLError("Incremental delivery is not offered here.")
                 if result.errors:
                     result.errors = [presentable(error) for error in result.errors[:MAX_ERRORS]]
+                    count_errors(result.errors)
                 yield result
     except Exception as error:
-        yield failed(error)
+        ended = failed(error)
+        count_errors(ended.errors or ())
+        yield ended
 
 
 class Events(SSETransport):

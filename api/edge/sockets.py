@@ -20,6 +20,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types.execution import PreExecutionError
 
 from api.edge.answers import encode, failed, settled
+from api.edge.numbering import numbered_operation
 from api.edge.reading import decode
 from api.limits import limited
 from api.masking import presentable
@@ -85,6 +86,8 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
 
     principal: object
     authorization: str | None
+    count = 0
+    """Operations so far."""
 
     async def handle_message(self, message: Message) -> None:
         if fault := _fault(message):
@@ -149,7 +152,8 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
                 operation_name=operation.operation_name,
             )
 
-        with suppress(WebSocketDisconnected):
+        self.count += 1
+        with numbered_operation(self.count), suppress(WebSocketDisconnected):
             try:
                 async with aclosing(settled(start)) as results:
                     async for result in results:

@@ -1,6 +1,6 @@
 """The database: one set of statements for SQLite and PostgreSQL."""
 
-from domain.db.connection import Unreachable, dialect, is_postgres, open_database
+from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
 from domain.db.schema import references_to
@@ -46,6 +46,7 @@ __all__ = [
     "lock",
     "one",
     "open_database",
+    "pool_use",
     "references_to",
     "rows",
     "transaction",

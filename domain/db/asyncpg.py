@@ -20,6 +20,7 @@ from tortoise.exceptions import TransactionManagementError
 
 from domain.db.ending import finished
 from domain.db.failures import Failure, Unavailable
+from domain.db.slowness import timed
 
 ACQUIRE_SECONDS = 5.0
 """How long a statement waits for a connection: longer, and the caller had better hear no."""
@@ -42,11 +43,12 @@ class _Connection(PoolConnectionWrapper[Any]):
 
 
 class _Impatient:
-    """Says `Unavailable` where the driver gives up on an answer (its `command_timeout`)."""
+    """Notes slow statements; `Unavailable` where the driver gives up on one (its `command_timeout`)."""
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
+            with timed(args[0] if args else func.__name__):
+                return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
         except TimeoutError as error:
             raise Unavailable(Failure.SLOW) from error
 

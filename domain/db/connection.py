@@ -46,6 +46,16 @@ def is_postgres() -> bool:
     return dialect() == "postgres"
 
 
+def pool_use() -> dict[str, int]:
+    """Connections of this process's pool: in use, idle, and the most there may be; nothing on SQLite."""
+    client = get_connections().get(dialect())
+    pool = getattr(getattr(client, "_parent", client), "_pool", None)
+    if pool is None:
+        return {}
+    size, idle = pool.get_size(), pool.get_idle_size()
+    return {"used": size - idle, "idle": idle, "most": pool.get_max_size()}
+
+
 def config(
     url: str, *, statement_seconds: float = STATEMENT_SECONDS, connections: int = CONNECTIONS
 ) -> dict[str, Any]:

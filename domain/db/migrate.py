@@ -9,6 +9,8 @@ from tortoise.migrations.executor import MigrationExecutor
 
 from domain.db.connection import config, dialect, is_postgres
 
+FIRST = "0001_initial"
+"""The step that makes the tables: a database without it is new."""
 LOCK = 0x636172656C696E65  # "careline"
 
 
@@ -47,4 +49,4 @@ async def _alone(url: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-__all__ = ["migrate", "pending"]
+__all__ = ["FIRST", "migrate", "pending"]

@@ -20,6 +20,7 @@ from tortoise.transactions import in_transaction as tortoise_transaction
 
 from domain.db.connection import dialect, is_postgres
 from domain.db.failures import Failure, Unavailable
+from domain.db.slowness import timed
 
 M = TypeVar("M", bound=Model)
 Hook = Callable[[], Awaitable[None] | None]
@@ -140,7 +141,8 @@ async def execute(sql: str, /, **params: Any) -> int:
         return int((await client.execute_query(text, values))[0])
     async with client.acquire_connection() as connection:
         try:
-            status: str = await connection.execute(text, *values)
+            with timed(text):
+                status: str = await connection.execute(text, *values)
         except TimeoutError as error:
             raise Unavailable(Failure.SLOW) from error
     count = status.rsplit(" ", 1)[-1]

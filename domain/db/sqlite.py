@@ -12,6 +12,7 @@ from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionConte
 from tortoise.connection import get_connections
 
 from domain.db.ending import finished
+from domain.db.slowness import timed
 
 
 class _Transaction(SqliteTransactionContext):
@@ -55,7 +56,23 @@ class _Transaction(SqliteTransactionContext):
         await self.connection.rollback()
 
 
-class _Writer(SqliteTransactionWrapper):
+class _Watched:
+    """Notes the slow statements."""
+
+    async def execute_insert(self, query: str, values: list[Any]) -> Any:
+        with timed(query):
+            return await super().execute_insert(query, values)  # type: ignore[misc]
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
+        with timed(query):
+            return await super().execute_query(query, values)  # type: ignore[misc]
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
+        with timed(query):
+            return await super().execute_query_dict(query, values)  # type: ignore[misc]
+
+
+class _Writer(_Watched, SqliteTransactionWrapper):
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_Writer(self))
 
@@ -63,7 +80,7 @@ class _Writer(SqliteTransactionWrapper):
         await self._connection.execute("BEGIN IMMEDIATE")
 
 
-class Client(SqliteClient):
+class Client(_Watched, SqliteClient):
     """The engine that `domain.db.connection` names in Tortoise's configuration."""
 
     def _in_transaction(self) -> TransactionContext:

@@ -1,6 +1,7 @@
 """The ledger of machine work. A message may be lost, doubled or late; a run is done once."""
 
 from domain.runs.actions import RunEnded, RunNotFailed, cancel, enqueue, retry, retry_all
+from domain.runs.census import census, clock_seen
 from domain.runs.claiming import QUEUES, claim, promote, pull, ring_ready
 from domain.runs.heart import HEART, beating, renew
 from domain.runs.leading import Leadership
@@ -82,7 +83,9 @@ __all__ = [
     "argument_place",
     "beating",
     "cancel",
+    "census",
     "claim",
+    "clock_seen",
     "create_schedule",
     "depths",
     "do",

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from domain import db, journal, timekeeping
+from domain import db, figures, journal, timekeeping
 from domain.access import system
 from domain.errors import DomainError
 from domain.runs.claiming import claim
@@ -113,6 +113,8 @@ async def _cancelled(run: Run) -> None:
     )
     if not ended:
         log.warning("run_fenced")
+    else:
+        figures.RUNS_ENDED.labels(state.value).inc()
 
 
 async def _fail(run: Run, code: str, message: str, *, final: bool) -> None:
@@ -123,7 +125,7 @@ async def _fail(run: Run, code: str, message: str, *, final: bool) -> None:
     async with db.transaction():
         served = None if final else await waiting_twin(run)
         state = RunState.FAILED if final or served is not None else RunState.RETRYING
-        await journal.tell(
+        told = await journal.tell(
             system(run.workspace_id, "run", run.id),
             f"run.{state.value.lower()}",
             f"""UPDATE runs SET state = :state, errors = :errors, error_code = :code, failures = :failures,
@@ -142,6 +144,8 @@ async def _fail(run: Run, code: str, message: str, *, final: bool) -> None:
             id=run.id,
             fence=run.fence,
         )
+    if told and state is RunState.FAILED:
+        figures.RUNS_ENDED.labels(state.value).inc()
 
 
 async def waiting_twin(run: Run) -> int | None:

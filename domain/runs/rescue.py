@@ -2,7 +2,7 @@
 
 import structlog
 
-from domain import db, journal, timekeeping
+from domain import db, figures, journal, timekeeping
 from domain.access import system
 from domain.journal import Entry
 from domain.runs.ledger import another_error, waiting_twin
@@ -34,6 +34,7 @@ async def rescue(limit: int = 100, *, everything: bool = False) -> int:
         for number, run in enumerate(lost):
             await _recover(run, wait=number / PER_SECOND)
     if lost:
+        figures.RUNS_LOST.inc(len(lost))
         log.warning("runs_rescued", runs=len(lost))
     return len(lost)
 
@@ -44,6 +45,7 @@ async def _recover(run: Run, wait: float) -> None:
         state = RunState.CANCELLED
     elif run.deaths + 1 >= kinds.get(run.kind, Kind).max_deaths:
         state, code = RunState.FAILED, "POISONED"
+        db.after_commit(figures.RUNS_POISONED.inc)
         log.error("run_poisoned", run=run.id, kind=run.kind, deaths=run.deaths + 1)
     elif (served := await waiting_twin(run)) is not None:
         state, code = RunState.FAILED, "MERGED"

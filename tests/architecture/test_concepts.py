@@ -24,6 +24,7 @@ FLOOR = {
     "db",
     "errors",
     "feeds",
+    "figures",
     "idempotency",
     "journal",
     "language",

@@ -12,6 +12,7 @@ from api import app
 from domain import workspaces
 from domain.access import Principal, Role, system
 from domain.settings import Settings
+from jobs.vitals import Vitals
 from tests.conftest import House, build_house
 from tests.security import surface
 from tests.security.calls import valid
@@ -97,7 +98,8 @@ async def settle_in(client: httpx2.AsyncClient, name: str) -> Place:
 
 @pytest.fixture
 async def client(database: str) -> AsyncIterator[httpx2.AsyncClient]:
-    application = app.create(Settings(DATABASE_URL=database), lambda: 0.0)
+    settings = Settings(DATABASE_URL=database)
+    application = app.create(settings, Vitals(settings))
     transport = httpx2.ASGITransport(app=application)
     async with httpx2.AsyncClient(transport=transport, base_url="http://careline.test") as client:
         yield client

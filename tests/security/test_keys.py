@@ -18,6 +18,7 @@ from domain.access import Principal, Role
 from domain.files import File
 from domain.settings import Settings
 from domain.workspaces import ApiKey, User
+from jobs.vitals import Vitals
 from tests.api.edge_app import served
 from tests.conftest import House
 from tests.security import surface
@@ -156,7 +157,8 @@ async def test_an_open_socket_asks_for_its_credential_at_each_operation(house: H
     key = await workspaces.create_key(house.owner, name="k", role=Role.OWNER)
     while await feeds.number(house.id):
         pass
-    application = app.create(Settings(DATABASE_URL=database), lambda: 0.0)
+    settings = Settings(DATABASE_URL=database)
+    application = app.create(settings, Vitals(settings))
     async with (
         served(application) as host,
         asyncio.timeout(5),

@@ -2,16 +2,21 @@
 
 import io
 import json
+import logging
+import sys
 from typing import Any
 
 import pytest
+import structlog
 
+from api import logs
 from api.ids import global_id, row_id
 from domain import db, runs
 from domain.access import Role
 from domain.customers import Customer
 from domain.files import File
 from domain.runs import Run
+from domain.settings import LogStyle
 from tests.security import surface
 from tests.security.canaries import CANARY, PERSONAL, canaries_in, log, told
 from tests.security.conftest import Place, on_sqlite
@@ -197,3 +202,26 @@ async def test_a_filter_or_an_order_does_not_tell_what_the_mask_hides(told: Plac
     assert filtered == open_to_all, "may this one be asked by all?"
     orders = surface.SDL.type_map["CustomerOrder"].values
     assert set(orders) == {"EXTERNAL_ID", "REGISTERED_AT", "CREATED_AT"}, "an order tells what a mask hides"
+
+
+async def test_what_the_libraries_log_is_told_without_the_values_put_into_it(log: io.StringIO) -> None:
+    formatter = structlog.stdlib.ProcessorFormatter
+    made: list[logging.Handler] = []
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, []
+    try:
+        logs.configure(LogStyle.JSON)
+        made = list(root.handlers)
+        assert [type(handler.formatter) for handler in made] == [formatter]
+        try:
+            raise ValueError(CANARY["phone"])
+        except ValueError:
+            record = logging.LogRecord(
+                "tortoise", logging.ERROR, "x.py", 1, "cannot store %s", (CANARY["name"],), sys.exc_info()
+            )
+        line = json.loads(made[0].format(record))
+    finally:
+        root.handlers = before
+    assert (line["event"], line["logger"], line["level"]) == ("cannot store %s", "tortoise", "error")
+    assert "ValueError" in line["exception"]
+    assert canaries_in(json.dumps(line, ensure_ascii=False)) == []

@@ -18,7 +18,7 @@ from tests.servers.process import ServerError
 from tests.servers.server import Server
 
 NOBODY = 65_534
-PROGRAMS = ("initdb", "postgres", "psql")
+PROGRAMS = ("initdb", "postgres", "psql", "pg_dump", "pg_restore")
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 

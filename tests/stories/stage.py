@@ -14,6 +14,7 @@ from api import app
 from domain import feeds, runs, workspaces
 from domain.access import Role, system
 from domain.settings import Settings
+from jobs.vitals import Vitals
 from jobs.worker import working
 from tests.conftest import House, build_house
 
@@ -129,7 +130,7 @@ async def staged(database_url: str, clock_at: datetime, currency: str = "CNY") -
     settings = Settings(DATABASE_URL=database_url)
     house = await build_house(clock_at=clock_at, currency=currency)
     async with working(settings) as clock:
-        application = app.create(settings, lambda: clock.ticked)
+        application = app.create(settings, Vitals(settings, clock))
         transport = httpx2.ASGITransport(app=application)
         async with httpx2.AsyncClient(transport=transport, base_url="http://careline.test") as client:
             stage = Stage(house, client)

@@ -12,6 +12,7 @@ from api.ids import global_id, row_id
 from domain import db, files, timekeeping, workspaces
 from domain.access import Role, system
 from domain.settings import Settings
+from jobs.vitals import Vitals
 from tests.conftest import House, build_house
 
 LIMIT = 600_000
@@ -19,7 +20,8 @@ LIMIT = 600_000
 
 @pytest.fixture
 async def client(database: str) -> AsyncIterator[httpx2.AsyncClient]:
-    application = app.create(Settings(DATABASE_URL=database, CARELINE_UPLOAD_LIMIT_BYTES=LIMIT))
+    settings = Settings(DATABASE_URL=database, CARELINE_UPLOAD_LIMIT_BYTES=LIMIT)
+    application = app.create(settings, Vitals(settings))
     transport = httpx2.ASGITransport(app=application)
     async with httpx2.AsyncClient(transport=transport, base_url="http://careline.test") as opened:
         yield opened
