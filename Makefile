@@ -17,7 +17,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test lint lock schema clean
+.PHONY: help demo test faults lint lock schema clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: $(RUNTIME) ## start Careline with demonstration data in one process (ARGS=
 
 test: $(DEV) ## run every test, with a real PostgreSQL and a real Valkey (ARGS="-k name")
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+# SEED=n the same again; SECONDS=240 for each mode; MODE=distributed, embedded or both
+faults: $(DEV) ## kill, freeze, cut and restart everything under load, and reckon (SEED=n SECONDS=240 MODE=both)
+	SEED=$(SEED) SECONDS=$(SECONDS) MODE=$(MODE) $(BIN)/python -m tests.faults
 
 lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 	$(BIN)/ruff check .
