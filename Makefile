@@ -17,7 +17,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test bench-runs lint lock schema clean
+.PHONY: help demo test faults bench-runs lint lock schema clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: $(RUNTIME) ## start Careline with demonstration data in one process (ARGS=
 
 test: $(DEV) ## run every test, with a real PostgreSQL and a real Valkey (ARGS="-k name")
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+# SEED=n the same again; SECONDS=240 for each mode; MODE=distributed, embedded or both
+faults: $(DEV) ## kill, freeze, cut and restart everything under load, and reckon (SEED=n SECONDS=240 MODE=both)
+	SEED=$(SEED) SECONDS=$(SECONDS) MODE=$(MODE) $(BIN)/python -m tests.faults
 
 bench-runs: $(DEV) ## time machine work beside plain Dramatiq (ARGS="--queued 10000", or names of benches)
 	$(BIN)/python -m bench.runs $(ARGS)

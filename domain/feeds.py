@@ -1,7 +1,8 @@
 """Gives committed journal lines their places, feeds them to reactions, and replays them to subscribers.
 
-Writers never wait for this: lines are numbered after their commit, under a lock of the feed's row, so
-places have no gaps that fill later and a reader who has seen place n has seen all before it.
+Writers never wait for this: lines are numbered after their commit, by one at a time, so places have no
+gaps that fill later and a reader who has seen place n has seen all before it. Nobody waits for whoever
+numbers or reacts just now: a process that is frozen in the midst of it holds up nobody's clock.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,11 +32,12 @@ async def unnumbered(limit: int = 100) -> list[int]:
 
 
 async def number(workspace_id: int) -> int:
-    """Give lines their places, in the order of their ids; how many."""
+    """Give lines their places, in the order of their ids; how many. None while another is at it."""
     async with db.transaction():
-        lock = "FOR UPDATE" if db.is_postgres() else ""
+        if not await db.try_lock(f"numbering:{workspace_id}"):
+            return 0
         head = await db.value(
-            f"SELECT head FROM feeds WHERE workspace_id = :workspace {lock}", workspace=workspace_id
+            "SELECT head FROM feeds WHERE workspace_id = :workspace", workspace=workspace_id
         )
         numbered = await db.execute(
             """UPDATE journal SET position = CAST(:head AS bigint) + fresh.place FROM (
@@ -107,25 +109,37 @@ async def react(workspace_id: int, reactions: Mapping[str, Reaction]) -> int:
     """Do what the next lines call for, once: their effects and the step forward are one transaction.
 
     When a reaction fails, the lines are taken one by one from there; a line that keeps failing is
-    parked, so that it does not hold up the rest for ever. Returns how many lines were passed.
+    parked, so that it does not hold up the rest for ever. That the database is away is no line's
+    failure. Returns how many lines were passed.
     """
     try:
         return await _react(workspace_id, reactions, REACT_BATCH)
     except Exception as error:
         log.warning("reactions_failed", workspace=workspace_id, error=type(error).__name__)
+        if _innocent(error):
+            return 0
     seen = (await Feed.get(workspace_id=workspace_id)).reacted
     try:
         return await _react(workspace_id, reactions, 1)
     except Exception as error:
+        if _innocent(error):
+            return 0
         await _set_apart(workspace_id, seen, reactions, error)
         return 0
 
 
+def _innocent(error: Exception) -> bool:
+    """Whether a failure is the database's alone: one that is slow may be so for a line's sake."""
+    return db.failure_of(error) not in (None, db.Failure.SLOW)
+
+
 async def _react(workspace_id: int, reactions: Mapping[str, Reaction], limit: int) -> int:
     async with db.transaction():
-        lock = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
+        # Not by a lock of the row, which whoever gives places must be able to write meanwhile.
+        if not await db.try_lock(f"reacting:{workspace_id}"):
+            return 0
         feed = await db.one(
-            f"SELECT reacted, head FROM feeds WHERE workspace_id = :workspace {lock}", workspace=workspace_id
+            "SELECT reacted, head FROM feeds WHERE workspace_id = :workspace", workspace=workspace_id
         )
         if feed is None or feed["reacted"] >= feed["head"]:
             return 0

@@ -32,6 +32,7 @@ MAX_REASON = 123
 _CLOSE_OF_CODE = {
     "UNAUTHENTICATED": (4401, "Unauthorized"),
     "FORBIDDEN": (4403, "Forbidden"),
+    "UNAVAILABLE": (1013, "Try again later"),  # 4500 would have a client give up for good
 }
 
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api.ids import global_id, row_id
-from domain import files, workspaces
+from domain import db, files, workspaces
 from domain.access import ADMINS, BUILDERS, PLANNERS, Principal
 from domain.errors import DomainError
 from domain.settings import Settings
@@ -89,9 +89,23 @@ def _for_callers(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             who = await workspaces.authenticate(request.headers.get("authorization"))
         except workspaces.BadCredential:
             return _no(401, "send an API key: Authorization: Bearer <key>", {"WWW-Authenticate": "Bearer"})
-        return await handler(request, who)
+        except Exception as error:
+            return _away(error)
+        try:
+            return await handler(request, who)
+        except Exception as error:
+            return _away(error)
 
     return checked
+
+
+def _away(error: Exception) -> Response:
+    """The answer where the database is away; any other error goes on its way."""
+    failure = db.failure_of(error)
+    if failure is None:
+        raise error
+    log.warning("database_unavailable", failure=failure.value)
+    return _no(503, "the database cannot serve this just now; try again in a moment", {"Retry-After": "1"})
 
 
 def _no(status: int, message: str, headers: dict[str, Any] | None = None) -> Response:

@@ -16,6 +16,7 @@ from domain.db.sql import (
     one,
     rows,
     transaction,
+    try_lock,
     value,
 )
 from domain.db.values import day_of, document_of, instant_of
@@ -50,5 +51,6 @@ __all__ = [
     "references_to",
     "rows",
     "transaction",
+    "try_lock",
     "value",
 ]

@@ -202,6 +202,14 @@ async def lock(name: str) -> None:
         await rows("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))", name=name)
 
 
+async def try_lock(name: str) -> bool:
+    """Hold this name to the end of the transaction, unless somebody else holds it; whether we do."""
+    assert in_transaction(), "a lock is held by a transaction"
+    if not is_postgres():
+        return True
+    return bool(await value("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))", name=name))
+
+
 def in_transaction() -> bool:
     return _hooks.get() is not None
 

@@ -46,7 +46,9 @@ async def do(run: Run, lease_seconds: float) -> None:
             async with limit:
                 with HEART.holding(run, limit) as hold:
                     result = await declared.perform(Work(run, lease_seconds))
-            if not await ENDINGS.succeed(run, result or {}):
+            if await ENDINGS.succeed(run, result or {}):
+                figures.RUNS_ENDED.labels(RunState.SUCCEEDED.value).inc()
+            else:
                 log.warning("run_fenced")
         except Fenced:
             log.warning("run_fenced")
@@ -114,7 +116,7 @@ async def _cancelled(run: Run) -> None:
     if not ended:
         log.warning("run_fenced")
     else:
-        figures.RUNS_ENDED.labels(state.value).inc()
+        figures.RUNS_ENDED.labels(RunState.CANCELLED.value).inc()
 
 
 async def _fail(run: Run, code: str, message: str, *, final: bool) -> None:

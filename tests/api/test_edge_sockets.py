@@ -200,6 +200,7 @@ async def test_each_operation_of_a_socket_has_a_context_of_its_own() -> None:
         ({"token": TOKEN}, 4401),
         ({"Authorization": "Bearer barred"}, 4403),
         ({"Authorization": "Bearer broken"}, 4500),
+        ({"Authorization": "Bearer away"}, 1013),
     ],
 )
 async def test_whoever_is_not_known_is_refused_before_the_ack(host: str, payload: object, code: int) -> None:

@@ -322,3 +322,64 @@ async def test_one_workspace_s_failing_line_does_not_hold_up_another(house: Hous
     assert await feeds.unreacted() == [other.id]
     assert await feeds.react(other.id, _opens_a_team()) == 1
     assert (await _effects(house), await _effects(other)) == ([], [1])
+
+
+async def test_who_is_held_up_in_a_reaction_holds_up_neither_places_nor_others(house: House) -> None:
+    """A process may be frozen in the midst of it: the clock of another must come round all the same."""
+    if not db.is_postgres():
+        return  # one process, one writer
+    before = await _settled(house)
+    await _write(house, 1)
+    await _number_all(house)
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Principal, __: JournalLine) -> None:
+        reached.set()
+        await go_on.wait()
+
+    reacting = asyncio.create_task(feeds.react(house.id, {"thing.done": held}))
+    await reached.wait()
+    await _write(house, 2)
+    async with asyncio.timeout(5):
+        assert await feeds.number(house.id) == 1
+        assert await feeds.react(house.id, {}) == 0
+    go_on.set()
+    assert await reacting == 1
+    assert await feeds.head(house.id) == before + 2
+
+
+async def test_who_is_held_up_in_giving_places_holds_up_nobody(house: House) -> None:
+    if not db.is_postgres():
+        return
+    await _settled(house)
+    await _write(house, 1)
+    numbered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def frozen() -> None:
+        async with db.transaction():
+            assert await feeds.number(house.id) == 1
+            numbered.set()
+            await go_on.wait()
+
+    task = asyncio.create_task(frozen())
+    await numbered.wait()
+    async with asyncio.timeout(5):
+        assert await feeds.number(house.id) == 0
+    go_on.set()
+    await task
+    assert await feeds.number(house.id) == 0
+
+
+async def test_that_the_database_is_away_is_no_line_s_failure(house: House) -> None:
+    before = await _settled(house)
+    await _write(house, 1)
+    await _number_all(house)
+
+    async def away(_: Principal, __: JournalLine) -> None:
+        raise ConnectionResetError
+
+    for _ in range(feeds.GIVE_UP_AFTER + 1):
+        assert await feeds.react(house.id, {"thing.done": away}) == 0
+    assert await ParkedLine.all().count() == 0
+    feed = await Feed.get(workspace_id=house.id)
+    assert (feed.reacted, feed.attempts, feed.retry_at) == (before, 0, None)

@@ -44,6 +44,19 @@ class Valkey(Server):
         if (answer := self._ask("FLUSHALL SYNC")) != "+OK":
             raise ServerError(f"valkey answered {answer!r} to FLUSHALL")
 
+    def size(self) -> int:
+        """How many keys it knows."""
+        return int(self._ask("DBSIZE").removeprefix(":"))
+
+    def length(self, key: str) -> int:
+        """How many entries a list holds; none where there is no such list."""
+        return int(self._ask(f"LLEN {key}").removeprefix(":"))
+
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of the running server."""
+        if (answer := self._ask(f"CONFIG SET {name} {value}")) != "+OK":
+            raise ServerError(f"valkey answered {answer!r} to CONFIG SET {name}")
+
     def _prepare(self) -> None:
         """Valkey needs nothing but its folder."""
 

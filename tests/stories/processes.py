@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx2
 
+from tests.servers.process import spawn
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 
@@ -22,19 +24,24 @@ class Process:
     def __init__(self, log: Path, *arguments: str, **environment: str) -> None:
         self.log = log
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CARELINE_")}
+        module, cwd = environment.pop("module", "api"), Path(environment.pop("cwd", str(ROOT)))
         with log.open("ab") as out:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "api", *arguments],
-                cwd=environment.pop("cwd", str(ROOT)),
+            self._process = spawn(
+                [sys.executable, "-m", module, *arguments],
+                cwd=cwd,
                 env={**kept, "PYTHONPATH": str(ROOT), "CARELINE_LOG": "json", **environment},
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit code; none while it lives."""
+        return self._process.poll()
 
     def events(self) -> list[dict[str, object]]:
         """What it logged so far."""
@@ -66,6 +73,14 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(20)
+
+    def freeze(self) -> None:
+        """Hold it where it is, as a long pause of its machine would."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGCONT)
 
     def wait(self, timeout: float = START_SECONDS) -> int:
         return self._process.wait(timeout)

@@ -139,3 +139,37 @@ async def test_an_uploaded_file_is_of_its_callers_workspace(house: House, client
     answer = await client.post("/files", content=b"abc", headers=await bearer(house))
     file = await files.get(house.owner, row_id("File", answer.json()["fileId"]))
     assert (file.workspace_id, file.purpose, file.size) == (house.id, "upload", 3)
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("where", ["authenticate", "begin_or_get"])
+async def test_a_database_that_is_away_is_said_so_without_a_traceback(
+    house: House, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, method: str, where: str
+) -> None:
+    headers = await bearer(house)
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise ConnectionResetError("10.0.0.7 has gone")
+
+    if where == "authenticate":
+        monkeypatch.setattr(workspaces, "authenticate", away)
+    else:
+        monkeypatch.setattr(files, "begin" if method == "POST" else "get", away)
+    path = "/files" if method == "POST" else f"/files/{global_id('File', 1)}"
+    answer = await client.request(method, path, content=b"a,b\n", headers=headers)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json() == {"error": "the database cannot serve this just now; try again in a moment"}
+    assert await stored() == (0, 0)
+
+
+async def test_what_is_not_the_database_s_failure_is_not_called_so(
+    house: House, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = await bearer(house)
+
+    async def wrong(*_: Any, **__: Any) -> None:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(files, "begin", wrong)
+    with pytest.raises(KeyError):
+        await client.post("/files", content=b"a,b\n", headers=headers)

@@ -1,0 +1,1 @@
+"""Faults, made on purpose: processes killed and frozen, servers restarted, wires cut; and what must still hold."""
