@@ -17,10 +17,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test faults bench-runs lint lock schema clean
-
-help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+.PHONY: help demo test faults faults-named bench-runs lint lock schema clean
 
 demo: $(RUNTIME) ## start Careline with demonstration data in one process (ARGS="..." is passed on)
 	$(BIN)/python -m api demo $(ARGS)
@@ -31,6 +28,9 @@ test: $(DEV) ## run every test, with a real PostgreSQL and a real Valkey (ARGS="
 # SEED=n the same again; SECONDS=240 for each mode; MODE=distributed, embedded or both
 faults: $(DEV) ## kill, freeze, cut and restart everything under load, and reckon (SEED=n SECONDS=240 MODE=both)
 	SEED=$(SEED) SECONDS=$(SECONDS) MODE=$(MODE) $(BIN)/python -m tests.faults
+
+faults-named: $(DEV) ## each named fault by itself, with its target (ARGS="-k f05")
+	CARELINE_FAULTS_NAMED=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 bench-runs: $(DEV) ## time machine work beside plain Dramatiq (ARGS="--queued 10000", or names of benches)
 	$(BIN)/python -m bench.runs $(ARGS)
