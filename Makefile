@@ -19,6 +19,9 @@ DEV := $(VENV)/.stamp-dev
 
 .PHONY: help demo test faults faults-named bench-runs lint lock schema clean
 
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
 demo: $(RUNTIME) ## start Careline with demonstration data in one process (ARGS="..." is passed on)
 	$(BIN)/python -m api demo $(ARGS)
 
