@@ -70,6 +70,7 @@ class Bell:
         self.broker = broker
         for queue in QUEUES:
             broker.declare_queue(queue)
+        broker.delay_queues.clear()  # nothing is ever delayed in a broker, so no thread need look there
         declare: Any = dramatiq.actor
         self._run = declare(broker=broker, actor_name="run", queue_name="default")(run)
         self._due = declare(broker=broker, actor_name="due", queue_name="timers")(due)

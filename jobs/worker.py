@@ -25,6 +25,8 @@ from jobs.hands import Hands
 
 GRACE_SECONDS = 3.0
 REDIS_LOOK_MS = 100
+INNER_LOOK_MS = 1000
+"""A queue in memory wakes its reader; this is only how long a thread takes to notice that it is to stop."""
 SPARE_THREADS = 2
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -86,7 +88,9 @@ async def working(settings: Settings) -> AsyncIterator[Clock]:
     # Threads beyond the hands are for timers; over Redis come hints, which two threads can take.
     workers = [
         dramatiq.Worker(
-            inner.broker, worker_threads=settings.worker_threads + SPARE_THREADS, worker_timeout=100
+            inner.broker,
+            worker_threads=settings.worker_threads + SPARE_THREADS,
+            worker_timeout=INNER_LOOK_MS,
         )
     ]
     if outer is not None:

@@ -159,13 +159,15 @@ async def _taken_at_once(
     candidate: str, params: dict[str, Any], worker: str, lease_seconds: float
 ) -> list[Run]:
     """For PostgreSQL: choose, mark and tell in one statement; kinds with a limit need a lock and follow."""
+    # An array, not a join: a join is planned by the size the table had when the statement was prepared.
     told, more = journal.told_of_runs(f"worker:{os.getpid()}", "run.started")
     limited = [name for name in params["kinds"] if kinds[name].limit is not None]
     found = await db.rows(
         f"""{candidate}, changed AS (
-              UPDATE runs SET {_TAKEN} FROM candidate
-              WHERE runs.id = candidate.id AND runs.state = 'QUEUED' AND candidate.kind NOT IN :limited
-              RETURNING runs.*), {told}
+              UPDATE runs SET {_TAKEN}
+              WHERE id = ANY (ARRAY(SELECT candidate.id FROM candidate)) AND state = 'QUEUED'
+                AND kind NOT IN :limited
+              RETURNING *), {told}
             SELECT candidate.id AS candidate_id, candidate.workspace_id AS candidate_workspace_id,
               candidate.kind AS candidate_kind, changed.*
             FROM candidate LEFT JOIN changed ON changed.id = candidate.id""",

@@ -71,7 +71,8 @@ async def _end(batch: Sequence[_Ending]) -> None:
 
 
 async def _succeeded(batch: Sequence[_Ending]) -> set[int]:
-    values, params = [], {}
+    values: list[str] = []
+    params: dict[str, Any] = {"ids": [ending.run.id for ending in batch]}
     for number, ending in enumerate(batch):
         values.append(f"(CAST(:id_{number} AS bigint), CAST(:fence_{number} AS bigint), :result_{number})")
         params[f"id_{number}"] = ending.run.id
@@ -80,7 +81,8 @@ async def _succeeded(batch: Sequence[_Ending]) -> set[int]:
     json = "CAST(its_result AS jsonb)" if db.is_postgres() else "its_result"
     changed = f"""UPDATE runs SET state = 'SUCCEEDED', result = {json}, finished_at = {{now}},
           lease_until = NULL, version = version + 1
-        FROM ended WHERE id = its_id AND fence = its_fence AND state IN ('RUNNING', 'CANCELLING')
+        FROM ended WHERE id IN :ids AND id = its_id AND fence = its_fence
+          AND state IN ('RUNNING', 'CANCELLING')
         RETURNING id, workspace_id, kind"""
     ended = f"WITH ended (its_id, its_fence, its_result) AS (VALUES {', '.join(values)})"
     if db.is_postgres():
