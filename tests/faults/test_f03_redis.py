@@ -1,0 +1,98 @@
+"""F3 to F8: Redis flushed, killed, refusing, silent, losing its replies, full. It may cost a moment, and nothing else."""
+
+import threading
+import time
+
+import pytest
+
+from tests.faults.load import Client
+from tests.faults.test_f01_workers import DOUBLED, ended, queued
+from tests.faults.town import Town
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+QUICK = '{"steps": 1, "pause": 0.0}'
+
+
+def drained(town: Town, ids: list[int], seconds: float) -> None:
+    """All of them end in time, each done once."""
+    assert {state for state, _, _ in ended(town, ids, seconds)} == {"SUCCEEDED"}
+    ((rows, runs),) = town.look(
+        f"SELECT count(*), count(DISTINCT run_id) FROM probe_effects WHERE run_id >= {ids[0]}"
+    )
+    assert rows == runs == len(ids)
+
+
+def many(town: Town, count: int) -> list[int]:
+    statement = queued(town, QUICK)  # one by itself: how a row looks
+    ids = town.look(
+        "INSERT INTO runs (workspace_id, version, kind, queue, priority, state, args, run_at, attempt, "
+        "max_attempts, fence, deadline_seconds, progress_done, progress_unit, progress_message, errors, "
+        "started_by, queued_at) SELECT workspace_id, 1, kind, queue, priority, 'QUEUED', args, now(), 0, 8, 0, "
+        f"deadline_seconds, 0, '', '', '[]', started_by, now() FROM runs, generate_series(2, {count}) "
+        f"WHERE runs.id = {statement[0]} RETURNING id"
+    )
+    return [*statement, *(run_id for (run_id,) in ids)]
+
+
+def test_f03_flushed_with_five_hundred_queued(town: Town) -> None:
+    assert town.valkey is not None
+    ids = many(town, 500)
+    town.valkey.flush()
+    drained(town, ids, 60)
+
+
+def test_f04_killed_without_persistence_with_five_hundred_queued(town: Town) -> None:
+    assert town.valkey is not None
+    ids = many(town, 500)
+    town.valkey.kill9()
+    town.valkey.start()
+    drained(town, ids, 60)
+
+
+@pytest.mark.parametrize("how", ["refuses", "is_silent", "is_full"])
+async def test_f05_f06_f08_away_no_mutation_fails_and_work_goes_on(
+    town: Town, client: Client, how: str
+) -> None:
+    assert town.to_valkey is not None
+    assert town.valkey is not None
+    calm = await mutations(client, f"{how}-calm")
+    if how == "refuses":
+        town.to_valkey.refuse()
+    elif how == "is_silent":
+        town.to_valkey.held = True
+    else:
+        town.valkey.configure("maxmemory", "1")
+    try:
+        began = time.monotonic()
+        ids = queued(town, *[QUICK] * 20)
+        drained(town, ids, 30)
+        assert time.monotonic() - began < 5 + 2
+        away = await mutations(client, f"{how}-away")
+    finally:
+        town.valkey.configure("maxmemory", "0")
+    assert client._log.unanswered.total() == 0
+    assert client._log.wrong == []
+    assert sorted(away)[len(away) // 2] <= sorted(calm)[len(calm) // 2] + 0.05
+    assert town.look(DOUBLED) == []
+
+
+async def mutations(client: Client, name: str) -> list[float]:
+    """How long each of some mutations took."""
+    took = []
+    for number in range(20):
+        began = time.monotonic()
+        await client.order(f"{name}-{number}")
+        took.append(time.monotonic() - began)
+    return took
+
+
+def test_f07_its_answers_lost_a_run_is_done_once(town: Town) -> None:
+    assert town.to_valkey is not None
+    town.to_valkey.losing_replies = True
+    calm = threading.Timer(4, town.to_valkey.heal)
+    calm.start()
+    ids = queued(town, *['{"steps": 2, "pause": 0.3}'] * 30)
+    assert {state for state, _, _ in ended(town, ids)} == {"SUCCEEDED"}
+    calm.join()
+    assert town.to_valkey.lost_bytes
+    assert town.look(DOUBLED) == []

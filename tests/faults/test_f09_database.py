@@ -1,0 +1,152 @@
+"""F9 to F13, F28: PostgreSQL killed, its backends ended, its COMMIT unheard, slow; an API killed; fifty at once."""
+
+import asyncio
+import time
+
+import httpx2
+import pytest
+
+from tests.faults.load import Client
+from tests.faults.town import Town
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def send(town: Town, key: str, seconds: float = 20) -> httpx2.Response:
+    """One order, asked for once."""
+    document = (
+        f'mutation {{ orderRecord(idempotencyKey: "{key}", input: {{externalId: "{key}", '
+        f'customerExternalId: "C-{key}", orderedAt: "2025-02-01T10:00:00+08:00", '
+        'amount: {amount: "10.00", currency: "CNY"}}) { __typename ... on OrderRecordPayload { order { id } } } }'
+    )
+    return httpx2.post(
+        f"{town.urls[0]}/graphql",
+        json={"query": document},
+        headers={"Authorization": f"Bearer {town.key}"},
+        timeout=seconds,
+    )
+
+
+def orders(town: Town, prefix: str) -> list[str]:
+    found = town.look(f"SELECT external_id FROM orders WHERE external_id LIKE '{prefix}%' ORDER BY id")
+    return [name for (name,) in found]
+
+
+async def going_on(client: Client, prefix: str, until: asyncio.Event) -> int:
+    number = 0
+    while not until.is_set():
+        await client.order(f"{prefix}-{number}")
+        number += 1
+    return number
+
+
+@pytest.mark.parametrize("how", ["killed", "every_backend_ended"])
+async def test_f09_f10_the_database_goes_under_load(town: Town, client: Client, how: str) -> None:
+    assert town.postgres is not None
+    until = asyncio.Event()
+    calling = [asyncio.create_task(going_on(client, f"{how}-{n}", until)) for n in range(4)]
+    await asyncio.sleep(0.5)
+    if how == "killed":
+        await asyncio.to_thread(town.postgres.kill9)
+        answer = await asyncio.to_thread(send, town, f"{how}x")
+        assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE", answer.text
+        await asyncio.to_thread(town.postgres.start)
+    else:
+        ended = town.postgres.sql(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        assert int(ended) > 0
+    began, done = time.monotonic(), client._log.answered
+    while client._log.answered < done + 10:
+        assert time.monotonic() - began < 5 + 1, client._log.unanswered
+        await asyncio.sleep(0.02)
+    until.set()
+    counts = await asyncio.gather(*calling)
+    assert client._log.wrong == []
+    town.until(
+        f"SELECT count(*) FROM orders WHERE external_id LIKE '{how}-%'",
+        lambda rows: rows[0][0] == sum(counts),
+    )
+    assert set(orders(town, f"{how}-")) == client._log.orders
+
+
+def test_f11_a_commit_whose_answer_is_lost_is_found_again_by_its_key(town: Town) -> None:
+    assert town.to_postgres is not None
+    first = send(town, "f11-before").json()["data"]["orderRecord"]["order"]["id"]
+    front = town.serves[0].front
+    assert front is not None
+    front.losing_replies = True
+    with pytest.raises(httpx2.TransportError):
+        send(town, "f11", 2)
+    town.until("SELECT count(*) FROM orders WHERE external_id = 'f11'", lambda rows: rows[0][0] == 1)
+    front.heal()
+    again = send(town, "f11").json()["data"]["orderRecord"]["order"]["id"]
+    assert again not in (None, first)
+    assert send(town, "f11").json()["data"]["orderRecord"]["order"]["id"] == again
+    assert orders(town, "f11") == ["f11-before", "f11"]
+
+
+def test_f11_a_database_that_loses_its_replies_does_nothing_twice(town: Town) -> None:
+    assert town.to_postgres is not None
+    town.to_postgres.losing_replies = True
+    try:
+        send(town, "f11-lost", 3)
+    except httpx2.TransportError:
+        pass
+    assert town.to_postgres.lost_bytes
+    town.to_postgres.heal()
+    end = time.monotonic() + 20
+    while "data" not in (answer := send(town, "f11-lost").json()) or answer.get("errors"):
+        assert time.monotonic() < end, answer
+        time.sleep(0.1)
+    assert orders(town, "f11-lost") == ["f11-lost"]
+
+
+@pytest.mark.parametrize("how", ["slow", "silent"])
+def test_f12_a_database_that_is_slow_or_silent_is_never_waited_for_without_end(town: Town, how: str) -> None:
+    assert town.to_postgres is not None
+    if how == "slow":
+        town.to_postgres.delay = 0.2
+    else:
+        town.to_postgres.held = True
+    began = time.monotonic()
+    answer = send(town, f"f12-{how}", 30)
+    took = time.monotonic() - began
+    live = httpx2.get(f"{town.urls[0]}/health/live", timeout=5)
+    assert live.status_code == 200
+    assert "Internal" not in answer.text
+    assert took < 15, answer.text
+
+
+def test_f13_an_api_killed_in_a_mutation_has_done_all_of_it_or_nothing(town: Town) -> None:
+    place = town.serves[0]
+    for number in range(6):
+        key = f"f13-{number}"
+        town.until("SELECT 1", lambda _: place.now.ended is None)
+
+        async def struck(key: str = key, number: int = number) -> None:
+            asking = asyncio.create_task(asyncio.to_thread(send, town, key))
+            await asyncio.sleep(0.005 * number)
+            place.now.kill9()
+            await asyncio.gather(asking, return_exceptions=True)
+
+        asyncio.run(struck())
+        town.revive()
+        ((rows, keys, lines),) = town.look(
+            f"SELECT (SELECT count(*) FROM orders WHERE external_id = '{key}'), "
+            f"(SELECT count(*) FROM idempotency_keys WHERE key = '{key}'), "
+            "(SELECT count(*) FROM journal j JOIN orders o ON o.id = j.subject_id AND j.subject = 'order' "
+            f"WHERE o.external_id = '{key}' AND j.name = 'order.recorded')"
+        )
+        assert (rows, keys, lines) in ((0, 0, 0), (1, 1, 1))
+
+
+def test_f28_fifty_at_once_with_one_key_are_one(town: Town) -> None:
+    async def fifty() -> list[httpx2.Response]:
+        return await asyncio.gather(*(asyncio.to_thread(send, town, "f28") for _ in range(50)))
+
+    answers = {answer.text for answer in asyncio.run(fifty())}
+    assert len(answers) == 1, answers
+    assert '"errors"' not in answers.pop()
+    assert orders(town, "f28") == ["f28"]
