@@ -1,5 +1,8 @@
 """Finds the runs whose workers went away, and gives them back to the queue, not all at once."""
 
+import random
+from collections import Counter
+
 import structlog
 
 from domain import db, journal, timekeeping
@@ -11,6 +14,9 @@ from domain.runs.work import Kind, kinds
 
 PER_SECOND = 50
 """At what rate the rescued start again: after an outage they would all come at once."""
+IN_COMPANY = 3
+"""How many times as many deaths a run may have that never died alone: another may have killed them all."""
+APART_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
@@ -31,18 +37,22 @@ async def rescue(limit: int = 100, *, everything: bool = False) -> int:
                 limit=limit,
             ),
         )
+        together = Counter(run.worker for run in lost)
         for number, run in enumerate(lost):
-            await _recover(run, wait=number / PER_SECOND)
+            await _recover(run, number / PER_SECOND, alone=together[run.worker] == 1)
     if lost:
         log.warning("runs_rescued", runs=len(lost))
     return len(lost)
 
 
-async def _recover(run: Run, wait: float) -> None:
+async def _recover(run: Run, wait: float, *, alone: bool) -> None:
     state, code, served = RunState.QUEUED, None, None
+    most = kinds.get(run.kind, Kind).max_deaths * (1 if alone else IN_COMPANY)
+    if run.deaths:  # those that died together come back apart, so that it shows which of them kills
+        wait += random.uniform(0, min(APART_SECONDS, 2.0 ** (run.deaths + 1)))  # noqa: S311
     if run.state is RunState.CANCELLING:
         state = RunState.CANCELLED
-    elif run.deaths + 1 >= kinds.get(run.kind, Kind).max_deaths:
+    elif run.deaths + 1 >= most:
         state, code = RunState.FAILED, "POISONED"
         log.error("run_poisoned", run=run.id, kind=run.kind, deaths=run.deaths + 1)
     elif (served := await waiting_twin(run)) is not None:

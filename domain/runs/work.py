@@ -64,7 +64,7 @@ class Kind:
     max_attempts: int = 8
     """How many attempts may end in an error; a refusal is never tried again."""
     max_deaths: int = 3
-    """How many workers in a row may go away with a run that does not come a step further."""
+    """How many workers in a row may go away with a run, alone, that does not come a step further."""
     overlap: Overlap = Overlap.QUEUE_ONE
     limit: int | None = None
     """How many may run at once in one workspace."""
