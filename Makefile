@@ -17,10 +17,10 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test faults lint lock schema clean
+.PHONY: help demo test faults faults-named lint lock schema clean
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## start Careline with demonstration data in one process (ARGS="..." is passed on)
 	$(BIN)/python -m api demo $(ARGS)
@@ -31,6 +31,9 @@ test: $(DEV) ## run every test, with a real PostgreSQL and a real Valkey (ARGS="
 # SEED=n the same again; SECONDS=240 for each mode; MODE=distributed, embedded or both
 faults: $(DEV) ## kill, freeze, cut and restart everything under load, and reckon (SEED=n SECONDS=240 MODE=both)
 	SEED=$(SEED) SECONDS=$(SECONDS) MODE=$(MODE) $(BIN)/python -m tests.faults
+
+faults-named: $(DEV) ## each named fault by itself, with its target (ARGS="-k f05")
+	CARELINE_FAULTS_NAMED=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 	$(BIN)/ruff check .

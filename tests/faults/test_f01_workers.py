@@ -86,7 +86,9 @@ def test_f18_a_run_that_kills_its_workers_is_given_up_and_the_others_are_done(to
     while not town.look(f"SELECT 1 FROM runs WHERE id = {poison} AND {ENDED}"):
         assert time.monotonic() < end, town.look(f"SELECT state, deaths FROM runs WHERE id = {poison}")
         town.revive()  # as the supervisor does
-    assert ended(town, [poison]) == [("FAILED", 3, "POISONED")]
+    ((state, deaths, code),) = ended(town, [poison])
+    assert (state, code) == ("FAILED", "POISONED")
+    assert 3 <= deaths <= 9
     assert [event["run"] for event in town.logged("run_poisoned")] == [poison]
     assert {state for state, _, _ in ended(town, others)} == {"SUCCEEDED"}
     assert town.look(DOUBLED) == []
