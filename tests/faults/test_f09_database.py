@@ -103,8 +103,12 @@ def test_f11_a_database_that_loses_its_replies_does_nothing_twice(town: Town) ->
     assert orders(town, "f11-lost") == ["f11-lost"]
 
 
-@pytest.mark.parametrize("how", ["slow", "silent"])
+SILENT = pytest.mark.xfail(strict=True, reason="an answer is waited for as long as a statement may take")
+
+
+@pytest.mark.parametrize("how", ["slow", pytest.param("silent", marks=SILENT)])
 def test_f12_a_database_that_is_slow_or_silent_is_never_waited_for_without_end(town: Town, how: str) -> None:
+    """An operation that meets a database gone silent should be answered within seconds."""
     assert town.to_postgres is not None
     if how == "slow":
         town.to_postgres.delay = 0.2

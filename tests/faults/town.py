@@ -120,13 +120,15 @@ class _Outlook:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="outlook", daemon=True)
+        self._thread.start()
         self._guard = threading.Lock()
         self._connection: asyncpg.Connection | None = None
 
     def __call__(self, statement: str) -> Rows:
         with self._guard:
-            return self._runner.run(self._ask(statement))
+            return asyncio.run_coroutine_threadsafe(self._ask(statement), self._loop).result()
 
     async def _ask(self, statement: str) -> Rows:
         end = time.monotonic() + PATIENCE_SECONDS
@@ -146,8 +148,10 @@ class _Outlook:
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.terminate()
-        self._runner.close()
+            self._loop.call_soon_threadsafe(self._connection.terminate)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
 
 
 def look_at_file(path: Path) -> Callable[[str], Rows]:
