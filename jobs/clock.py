@@ -114,15 +114,19 @@ class Clock:
         taking = [
             asyncio.create_task(self._take(queues, room), name="take") for queues, room in self._hands.room()
         ]
+        if not taking:
+            return
         try:
-            await asyncio.shield(asyncio.gather(*taking))
+            await asyncio.wait(taking)
         except asyncio.CancelledError:
             # What is claimed by now must come into the hands, or it would wait for its lease to end.
-            if taking:
-                await asyncio.wait(taking, timeout=HAND_OVER_SECONDS)
-            for late in taking:
-                late.cancel()
+            _, late = await asyncio.wait(taking, timeout=HAND_OVER_SECONDS)
+            for each in late:
+                each.cancel()
+            await asyncio.gather(*taking, return_exceptions=True)
             raise
+        for each in taking:
+            each.result()
 
     async def _take(self, queues: Collection[str], room: int) -> None:
         pulled = await runs.pull(WORKER, self._lease_seconds, queues, room)

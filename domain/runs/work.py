@@ -78,7 +78,7 @@ class Kind:
     """How long one attempt may take."""
     max_attempts: int = 8
     """How many attempts may end in an error; a refusal is never tried again."""
-    max_deaths: int = 5
+    max_deaths: int = 8
     """How many workers in a row may go away with a run, alone, that does not come a step further."""
     overlap: Overlap = Overlap.QUEUE_ONE
     limit: int | None = None
