@@ -188,9 +188,9 @@ async def _serve(
         url = f"http://{settings.host}:{bound.getsockname()[1]}"
         server = web_server(application)
         serving = asyncio.create_task(server.serve(sockets=[bound]), name="server")
-        log.info("serving", url=url, pid=os.getpid())
         if ready is not None:
             ready(url)
+        log.info("serving", url=url, pid=os.getpid())  # last: who waits for this line may look for the rest
         await _unless(stop, asyncio.shield(serving))
         server.should_exit = True
         streams.end()
