@@ -99,7 +99,7 @@ def test_every_deployment_keeps_one_pod_and_its_selectors_find_its_pods() -> Non
 def test_the_image_is_built_in_two_stages_from_hashes_and_runs_as_nobody() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert len(re.findall(r"^FROM ", text, re.M)) == 2
-    assert "--require-hashes -r /tmp/requirements.lock" in text
+    assert "--require-hashes -r /opt/requirements.lock" in text
     last = text.rpartition("\nFROM ")[2]
     user = re.search(r"^USER (\d+)$", last, re.M)
     assert user and int(user[1]) > 0
