@@ -16,8 +16,9 @@ from api.client import Client, Failed, follow_import
 from api.listening import MOST_WORKERS, CannotStart
 from api.serving import BrokenOff, Stop, needs_known_queues, needs_server, opened, serve, work
 from api.supervising import end_with_parent, supervise
-from domain import workspaces
+from domain import db, workspaces
 from domain.access import Role, system
+from domain.db.migrate import grant
 from domain.errors import DomainError
 from domain.runs import RunState
 from domain.settings import BadSettings, Settings, from_environment
@@ -84,12 +85,18 @@ async def _workers(settings: Settings, processes: int) -> None:
 
 
 @cli.command()
-def migrate() -> None:
-    """Bring the database's schema up to date."""
+def migrate(
+    grant_to: Annotated[
+        str | None, typer.Option(help="The role that serves and works: it may use the tables and owns none.")
+    ] = None,
+) -> None:
+    """Bring the database's schema up to date, as the role that owns it."""
     settings = _settings()
 
     async def bring() -> None:
         async with opened(settings, migrating=True):
+            if grant_to is not None:
+                await grant(grant_to)
             typer.echo("the schema is up to date")
 
     _run(bring())
@@ -111,6 +118,7 @@ def workspace(
 
     async def make() -> None:
         async with opened(settings):
+            db.enter_everywhere()
             made = await workspaces.create(name, zone=zone, currency=currency, clock_at=clock_at)
             owner = await workspaces.add_user(
                 made.id, "Owner", f"owner@workspace-{made.id}.invalid", Role.OWNER
@@ -145,6 +153,7 @@ def token(
 
     async def make() -> None:
         async with opened(settings):
+            db.enter(workspace_id)
             await workspaces.get(workspace_id)
             key = await workspaces.create_key(system(workspace_id), name=name, role=role)
             typer.echo(json.dumps({"apiKey": key.secret}))

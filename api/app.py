@@ -15,7 +15,7 @@ from api.context import Context
 from api.edge import HEADER, Guard, Numbered, View
 from api.health import Vitals
 from api.schema import schema
-from domain import workspaces
+from domain import db, workspaces
 from domain.access import Principal
 from domain.settings import Profile, Settings
 
@@ -36,6 +36,8 @@ async def authenticate(authorization: str | None) -> Caller | None:
 
 
 def _context(caller: Any, connection: HTTPConnection) -> Context:
+    if caller:
+        db.enter(caller.principal.workspace_id)
     over_http = connection.scope["type"] == "http"
     return Context(caller.principal, caller.authorization, over_http) if caller else Context(None)
 

@@ -30,9 +30,10 @@ async def now(workspace_id: int) -> datetime:
     if workspace_id in _living:
         return machine_now()
     row = await db.one("SELECT sandbox, clock_at FROM workspaces WHERE id = :id", id=workspace_id)
-    if row is None or not row["sandbox"]:
-        if row is not None:
-            _living.add(workspace_id)
+    if row is None:
+        raise LookupError(f"there is no workspace {workspace_id}, or it is not this task's to see")
+    if not row["sandbox"]:
+        _living.add(workspace_id)
         return machine_now()
     return db.instant_of(row["clock_at"])
 

@@ -25,7 +25,8 @@ async def do_run(run_id: int, hands: Hands, lease_seconds: float) -> None:
     run = hands.pick(run_id)
     if run is None:
         free = [queue for queues, _ in hands.room() for queue in queues]
-        run = await runs.claim(run_id, WORKER, lease_seconds, free) if free else None
+        with db.everywhere():
+            run = await runs.claim(run_id, WORKER, lease_seconds, free) if free else None
         if run is None:
             return
         hands.take(run.queue)
@@ -38,12 +39,17 @@ async def do_run(run_id: int, hands: Hands, lease_seconds: float) -> None:
 async def do_due(kind: str) -> None:
     """Everything of one kind that is due: of the workspaces on the real clock, and of each sandbox."""
     if kind == REACTIONS_KIND:
-        for workspace_id in await feeds.unreacted():
-            while await feeds.react(workspace_id, REACTIONS):
-                pass
+        with db.everywhere():
+            lagging = await feeds.unreacted()
+        for workspace_id in lagging:
+            with db.within(workspace_id):
+                while await feeds.react(workspace_id, REACTIONS):
+                    pass
         return
     await drain(kind, None)
-    for workspace in await workspaces.sandboxes():
+    with db.everywhere():
+        sandboxes = await workspaces.sandboxes()
+    for workspace in sandboxes:
         await drain(kind, workspace.id)
 
 
@@ -52,18 +58,20 @@ async def drain(kind: str, workspace_id: int | None) -> int:
     due = DUE[kind]
     acted = 0
     while True:
-        now = await timekeeping.now(workspace_id) if workspace_id else timekeeping.machine_now()
-        rows = await due.find(now, workspace_id, BATCH)
+        with db.within(workspace_id) if workspace_id else db.everywhere():
+            now = await timekeeping.now(workspace_id) if workspace_id else timekeeping.machine_now()
+            rows = await due.find(now, workspace_id, BATCH)
         if not rows:
             return acted
         moved = 0
         for row in rows:
-            try:
-                moved += bool(await due.act(row["workspace_id"], row["id"], db.instant_of(row["due_at"])))
-            except Exception as error:
-                if due.apart is None or db.failure_of(error) is not None:
-                    raise
-                await due.apart(row["workspace_id"], row["id"], error)
+            with db.within(row["workspace_id"]):
+                try:
+                    moved += bool(await due.act(row["workspace_id"], row["id"], db.instant_of(row["due_at"])))
+                except Exception as error:
+                    if due.apart is None or db.failure_of(error) is not None:
+                        raise
+                    await due.apart(row["workspace_id"], row["id"], error)
         acted += len(rows)
         if not moved and len(rows) < BATCH:
             return acted

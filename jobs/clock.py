@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import structlog
 
-from domain import feeds, nudges, runs, timekeeping
+from domain import db, feeds, nudges, runs, timekeeping
 from domain.runs import Leadership
 from jobs.actors import REACTIONS_KIND, WORKER
 from jobs.broker import Bell
@@ -91,6 +91,7 @@ class Clock:
     async def _round(
         self, name: str, what: Callable[[], Awaitable[None]], stir: asyncio.Event, gather: float
     ) -> None:
+        db.enter_everywhere()  # what is due, and for whom, is asked of all workspaces at once
         while True:
             try:
                 async with asyncio.timeout(SLOW_SECONDS):

@@ -78,7 +78,13 @@ class Vitals:
     async def everywhere(self) -> list[Gauge]:
         """The figures of the database, the same from whichever process they are asked."""
         now = timekeeping.machine_now()
-        return [*await _of_runs(now), *await _of_timers(now), *await self._of_clocks(), *await _of_feeds(now)]
+        with db.everywhere():
+            return [
+                *await _of_runs(now),
+                *await _of_timers(now),
+                *await self._of_clocks(),
+                *await _of_feeds(now),
+            ]
 
     async def _of_clocks(self) -> list[Gauge]:
         seen = None if self.settings.embedded_database else await runs.clock_seen()

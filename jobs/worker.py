@@ -16,7 +16,7 @@ import structlog
 from dramatiq.asyncio import set_event_loop_thread
 
 import jobs.sandbox  # noqa: F401
-from domain import runs
+from domain import db, runs
 from domain.settings import Settings
 from jobs.actors import do_due, do_run
 from jobs.broker import Bell, check_redis, inner_broker, redis_broker
@@ -98,7 +98,8 @@ async def working(settings: Settings) -> AsyncIterator[Clock]:
             dramatiq.Worker(outer.broker, worker_threads=SPARE_THREADS, worker_timeout=REDIS_LOOK_MS)
         )
     if settings.embedded_database:
-        await runs.rescue(limit=10_000, everything=True)
+        with db.everywhere():
+            await runs.rescue(limit=10_000, everything=True)
     for worker in workers:
         await asyncio.to_thread(worker.start)
     clock = Clock(inner, outer, hands, settings.lease_seconds, alone=settings.embedded_database)
@@ -114,6 +115,6 @@ async def working(settings: Settings) -> AsyncIterator[Clock]:
             await here.finish()
             await asyncio.gather(*stopping)
             for waiting in hands.waiting():
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception), db.within(waiting.workspace_id):
                     await runs.give_back(waiting)
             set_event_loop_thread(None)

@@ -12,9 +12,9 @@ import pytest
 
 from domain import db, timekeeping, workspaces
 from domain.access import Principal, Role
-from domain.db.migrate import migrate
+from domain.db.migrate import grant, migrate
 from domain.workspaces import Workspace
-from tests.servers import Postgres, Valkey
+from tests.servers import ROLE, Postgres, Valkey
 
 NOON = datetime(2025, 3, 3, 4, 0, tzinfo=UTC)
 """Monday 3 March 2025, 12:00 in Shanghai: where a sandbox's clock stands unless a test says otherwise."""
@@ -57,7 +57,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_template(postgres_server: Postgres) -> str:
     url = postgres_server.create_database("careline_template")
     asyncio.run(_migrated(url))
+    postgres_server.sql(f"CREATE ROLE {ROLE} LOGIN")
+    asyncio.run(_granted(url))
     return "careline_template"
+
+
+async def _granted(url: str) -> None:
+    async with db.open_database(url):
+        await grant(ROLE)
+        await db.execute(f"GRANT CREATE ON SCHEMA public TO {ROLE}")  # scratch tables of tests
 
 
 _numbers = iter(range(1_000_000))
@@ -74,7 +82,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server: Postgres = request.getfixturevalue("postgres_server")
     name = f"careline_{next(_numbers)}"
-    yield server.create_database(name, template=request.getfixturevalue("postgres_template"))
+    template = request.getfixturevalue("postgres_template")
+    yield server.create_database(name, template=template, role=ROLE)
     server.drop_database(name)
 
 
@@ -82,6 +91,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 async def database(database_url: str) -> AsyncIterator[str]:
     """An open database; the test's own code may use the domain directly."""
     timekeeping.forget()
+    db.enter_everywhere()  # the test itself may look at everything; what it calls sets its own scope
     async with db.open_database(database_url):
         yield database_url
 

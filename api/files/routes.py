@@ -91,6 +91,7 @@ def _for_callers(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return _no(401, "send an API key: Authorization: Bearer <key>", {"WWW-Authenticate": "Bearer"})
         except Exception as error:
             return _away(error)
+        db.enter(who.workspace_id)
         try:
             return await handler(request, who)
         except Exception as error:

@@ -4,6 +4,8 @@ from domain.db.connection import Unreachable, dialect, is_postgres, open_databas
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
 from domain.db.schema import references_to
+from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, within
+from domain.db.scope import SETTING as SCOPE
 from domain.db.sql import (
     after_commit,
     compiled,
@@ -22,6 +24,8 @@ from domain.db.sql import (
 from domain.db.values import day_of, document_of, instant_of
 
 __all__ = [
+    "EVERYWHERE",
+    "SCOPE",
     "Document",
     "Failure",
     "Index",
@@ -36,6 +40,9 @@ __all__ = [
     "dialect",
     "document_of",
     "encode",
+    "enter",
+    "enter_everywhere",
+    "everywhere",
     "execute",
     "failure_of",
     "hydrate",
@@ -53,4 +60,5 @@ __all__ = [
     "transaction",
     "try_lock",
     "value",
+    "within",
 ]

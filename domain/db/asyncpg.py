@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
+    NestedTransactionContext,
     PoolConnectionWrapper,
     TransactionalDBClient,
     TransactionContext,
@@ -20,8 +21,10 @@ from tortoise.exceptions import TransactionManagementError
 
 from domain.db.ending import finished
 from domain.db.failures import Failure, Unavailable
+from domain.db.scope import NOWHERE, SETTING, scope
 from domain.db.slowness import timed
 
+UNKNOWN = "?"
 ACQUIRE_SECONDS = 5.0
 """How long a statement waits for a connection: longer, and the caller had better hear no."""
 
@@ -33,13 +36,34 @@ async def _acquired(pool: Any) -> Any:
         raise Unavailable(Failure.BUSY) from error
 
 
+class _Scoped(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that knows the scope its session is set to."""
+
+    scope: str = NOWHERE
+
+
 class _Connection(PoolConnectionWrapper[Any]):
-    """A connection for one statement."""
+    """A connection for one statement, which sees what its task may see."""
 
     async def __aenter__(self) -> Any:
         await self.ensure_connection()
-        self.connection = await _acquired(self.client._pool)
-        return self.connection
+        pool: Any = self.client._pool
+        self.connection = connection = await _acquired(pool)
+        try:
+            await _set_scope(connection._con)
+        except BaseException:
+            await finished(pool.release(connection))
+            raise
+        return connection
+
+
+async def _set_scope(connection: _Scoped) -> None:
+    """Set a session's scope, unless that is what it is set to."""
+    wanted = scope()
+    if connection.scope != wanted:
+        connection.scope = UNKNOWN  # whatever becomes of the statement
+        await connection.execute(f"SET {SETTING} = '{wanted}'")
+        connection.scope = wanted
 
 
 class _Impatient:
@@ -54,7 +78,35 @@ class _Impatient:
 
 
 class _Wrapper(_Impatient, TransactionWrapper):
-    pass
+    """A transaction that keeps the scope in which it began, whatever its session is set to."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(_Wrapper(self))
+
+    async def begin(self) -> None:
+        # Not asyncpg's own transaction: so both are one message to the server.
+        await self._connection.execute(f"BEGIN; SET LOCAL {SETTING} = '{scope()}'")
+
+    async def commit(self) -> None:
+        await self._finish("COMMIT")
+
+    async def rollback(self) -> None:
+        await self._finish("ROLLBACK")
+
+    async def _finish(self, how: str) -> None:
+        if self._finalized:
+            raise TransactionManagementError("Transaction already finalised")
+        await self._connection.execute(how)
+        self._finalized = True
+
+    async def savepoint(self) -> None:
+        await self._connection.execute(f"SAVEPOINT inner_{id(self)}")
+
+    async def release_savepoint(self) -> None:
+        await self._finish(f"RELEASE SAVEPOINT inner_{id(self)}")
+
+    async def savepoint_rollback(self) -> None:
+        await self._finish(f"ROLLBACK TO SAVEPOINT inner_{id(self)}")
 
 
 class _Transaction(TransactionContextPooled):
@@ -94,6 +146,8 @@ class _Transaction(TransactionContextPooled):
 
 class Client(_Impatient, AsyncpgDBClient):
     """The engine that `domain.db.connection` names in Tortoise's configuration."""
+
+    connection_class = _Scoped
 
     def acquire_connection(self) -> Any:
         return _Connection(self, self._pool_init_lock)

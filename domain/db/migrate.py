@@ -8,6 +8,8 @@ from tortoise.connection import get_connections
 from tortoise.migrations.executor import MigrationExecutor
 
 from domain.db.connection import config, dialect, is_postgres
+from domain.db.scope import everywhere
+from domain.errors import Invalid
 
 FIRST = "0001_initial"
 """The step that makes the tables: a database without it is new."""
@@ -21,12 +23,30 @@ async def migrate(url: str) -> list[str]:
     for a lock, and on SQLite only one process has the file.
     """
     applied: list[str] = []
-    async with _alone(url):
-        executor = MigrationExecutor(get_connections().get(dialect()), config(url)["apps"])
-        await executor.migrate(
-            progress=lambda event, _, name: applied.append(name) if "done" in event else None
-        )
+    with everywhere():
+        async with _alone(url):
+            executor = MigrationExecutor(get_connections().get(dialect()), config(url)["apps"])
+            await executor.migrate(
+                progress=lambda event, _, name: applied.append(name) if "done" in event else None
+            )
     return applied
+
+
+async def grant(role: str) -> None:
+    """Let a role read and write every table and own none: the one that serves and works.
+
+    Raises:
+        Invalid: this database has no roles.
+    """
+    if not is_postgres():
+        raise Invalid("SQLite has no roles: --grant-to is for PostgreSQL")
+    name = '"' + role.replace('"', '""') + '"'
+    for statement in (
+        f"GRANT USAGE ON SCHEMA public TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
+    ):
+        await get_connections().get(dialect()).execute_script(statement)
 
 
 async def pending(url: str) -> list[str]:
@@ -49,4 +69,4 @@ async def _alone(url: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-__all__ = ["FIRST", "migrate", "pending"]
+__all__ = ["FIRST", "grant", "migrate", "pending"]

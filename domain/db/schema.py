@@ -1,12 +1,14 @@
 """Makes tables with their composite keys and partial indexes, the same on both databases."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tortoise import Model, Tortoise
-from tortoise.migrations.operations import AddIndex, CreateModel, RemoveIndex
+from tortoise.migrations.operations import AddIndex, CreateModel, RemoveIndex, TortoiseOperation
 
-from domain.db.connection import APP
+from domain.db.connection import APP, is_postgres
 from domain.db.fields import Index, Reference
+from domain.db.scope import policy
 
 
 class CreateTable(CreateModel):
@@ -64,6 +66,27 @@ class DropIndex(RemoveIndex):
     ) -> None:
         if state_editor:
             await state_editor._run_sql(f'DROP INDEX "{self.name}";')
+
+
+class SecureRows(TortoiseOperation):
+    """Puts tables behind PostgreSQL's row-level security; SQLite has none."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self.tables = tuple(tables)
+
+    def describe(self) -> str:
+        return f"Secure the rows of {len(self.tables)} tables"
+
+    def state_forward(self, app_label: str, state: Any) -> None:
+        """The models do not change."""
+
+    async def database_forward(
+        self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None
+    ) -> None:
+        if state_editor and is_postgres():
+            for table in self.tables:
+                for statement in policy(table):
+                    await state_editor._run_sql(f"{statement};")
 
 
 def references_to(model: type[Model]) -> list[tuple[str, str]]:

@@ -40,6 +40,7 @@ class Endings:
         return await ending.known
 
     async def _end_all(self) -> None:
+        db.enter_everywhere()  # those that end together may be of many workspaces
         while self._waiting:
             # Whoever gave up waiting is giving the run back: it is not to be ended under that.
             batch = [ending for ending in self._waiting[:AT_ONCE] if not ending.known.done()]

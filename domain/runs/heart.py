@@ -26,6 +26,7 @@ GRACE_SECONDS = 10.0
 """How long after its time limit an attempt may still be ending before its lease is let go."""
 BLOCKED_SECONDS = 5.0
 GIVE_UP_CODE = 70
+SESSION = {"application_name": "careline heart", db.SCOPE: db.EVERYWHERE}
 log = structlog.get_logger(__name__)
 
 _OURS = "(id, fence) IN ({held}) AND state IN ('RUNNING', 'CANCELLING')"
@@ -169,7 +170,11 @@ class _Beat:
                     async with asyncio.timeout(every):
                         if connection is None or connection.is_closed():
                             connection = await asyncpg.connect(
-                                self._url, server_settings={"application_name": "careline heart"}
+                                self._url,
+                                server_settings={
+                                    "application_name": "careline heart",
+                                    db.SCOPE: db.EVERYWHERE,
+                                },
                             )
                         await self._renew(connection)
                 except Exception as error:

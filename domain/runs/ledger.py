@@ -41,7 +41,8 @@ async def do(run: Run, lease_seconds: float) -> None:
     """
     declared = kinds[run.kind]
     limit = asyncio.timeout(declared.deadline_seconds)
-    with structlog.contextvars.bound_contextvars(run=run.id, kind=run.kind, attempt=run.attempt):
+    bound = structlog.contextvars.bound_contextvars(run=run.id, kind=run.kind, attempt=run.attempt)
+    with db.within(run.workspace_id), bound:
         try:
             async with limit:
                 with HEART.holding(run, limit) as hold:

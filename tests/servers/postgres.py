@@ -18,6 +18,8 @@ from tests.servers.process import ServerError
 from tests.servers.server import Server
 
 NOBODY = 65_534
+ROLE = "careline"
+"""Who serves and works: it owns no table, and row-level security holds for it."""
 PROGRAMS = ("initdb", "postgres", "psql", "pg_dump", "pg_restore")
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -99,14 +101,14 @@ class Postgres(Server):
         """The address of the database that is always there."""
         return self.url_of("postgres")
 
-    def url_of(self, database: str) -> str:
-        """Return the address of one database of this server."""
-        return f"postgres://app@127.0.0.1:{self.port}/{quote(database, safe='')}"
+    def url_of(self, database: str, role: str = "app") -> str:
+        """Return the address of one database of this server, for a role."""
+        return f"postgres://{role}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
-    def create_database(self, name: str, template: str | None = None) -> str:
-        """Create a database, or a copy of `template`, which nobody may use meanwhile; return its address."""
+    def create_database(self, name: str, template: str | None = None, role: str = "app") -> str:
+        """Create a database, or a copy of `template`, which nobody may use meanwhile; its address for a role."""
         self.sql(f"CREATE DATABASE {_quoted(name)}" + (f" TEMPLATE {_quoted(template)}" if template else ""))
-        return self.url_of(name)
+        return self.url_of(name, role)
 
     def drop_database(self, name: str) -> None:
         """Drop a database if it exists, throwing out whoever is connected to it."""

@@ -238,6 +238,7 @@ class Siege:
 
 async def verify(url: str, caller: Caller, siege: Siege, *, exactly: bool) -> None:
     """Everything was done, and nothing twice. `exactly`: no attempt was lost but by a kill."""
+    db.enter_everywhere()
     async with db.open_database(url):
         for statement, expected in _facts(sheet(), len(caller.keys)):
             found = [tuple(row.values()) for row in await db.rows(statement)]

@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.servers import Postgres, Valkey
+from tests.servers import ROLE, Postgres, Valkey
 from tests.stories.processes import Process, command, started
 from tests.stories.siege import CLOCK_AT, ELSEWHERE, KINDS, Caller, Rows, Siege, Teller, sheet, tell, verify
 
@@ -119,14 +119,14 @@ def test_a_worker_killed_at_random_moments_does_everything_once(
     tmp_path: Path, postgres_server: Postgres, postgres_template: str, valkey_server: Valkey
 ) -> None:
     name = "careline_kill"
-    url = postgres_server.create_database(name, template=postgres_template)
+    url = postgres_server.create_database(name, template=postgres_template, role=ROLE)
     key = made_workspace(url)
     shared = {"DATABASE_URL": url, "REDIS_URL": valkey_server.url, "CARELINE_LEASE_SECONDS": "1"}
 
     with (
         started(tmp_path / "api.log", "serve", CARELINE_PORT="0", **shared) as api,
         anew(tmp_path, "worker", **shared) as start,
-        looking(url) as look,
+        looking(postgres_server.url_of(name)) as look,
     ):
         reach = dict.fromkeys(KINDS, 0.15)
         caller = Caller(str(api.wait_for("serving")["url"]), key)

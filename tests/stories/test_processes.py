@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.servers import Postgres, Valkey
+from tests.servers import ROLE, Postgres, Valkey
 from tests.servers.node import Node, node
 from tests.stories.documents import RECOMPUTE, TASK_CREATE
 from tests.stories.processes import Process, ask, command, started
@@ -69,7 +69,7 @@ def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
     server: Postgres = request.getfixturevalue("postgres_server")
     request.getfixturevalue("postgres_template")
     name = f"town_{tmp_path.name[-20:].replace('-', '_')}"
-    url = server.create_database(name, template="careline_template")
+    url = server.create_database(name, template="careline_template", role=ROLE)
     with Valkey() as valkey:
         key = made_workspace(url)
         shared = {"DATABASE_URL": url, "REDIS_URL": valkey.url, "CARELINE_LEASE_SECONDS": "3"}

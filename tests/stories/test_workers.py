@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Postgres
+from tests.servers import ROLE, Postgres
 from tests.servers.process import alive, wait_until
 from tests.stories.processes import Process, started
 
@@ -31,7 +31,7 @@ def wait_for(check: Callable[[], bool], process: Process) -> None:
 def workers(postgres_server: Postgres, postgres_template: str, tmp_path: Path) -> Iterator[Process]:
     """`careline worker --processes 2`, once both of them work."""
     name = f"workers_{os.getpid()}"
-    url = postgres_server.create_database(name, template=postgres_template)
+    url = postgres_server.create_database(name, template=postgres_template, role=ROLE)
     with started(tmp_path / "workers.log", "worker", "--processes", "2", DATABASE_URL=url) as process:
         wait_for(lambda: len(working(process)) == 2, process)
         assert all(alive(pid) for pid in working(process))
