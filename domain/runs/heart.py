@@ -26,7 +26,6 @@ GRACE_SECONDS = 10.0
 """How long after its time limit an attempt may still be ending before its lease is let go."""
 BLOCKED_SECONDS = 5.0
 GIVE_UP_CODE = 70
-SESSION = {"application_name": "careline heart", db.SCOPE: db.EVERYWHERE}
 log = structlog.get_logger(__name__)
 
 _OURS = "(id, fence) IN ({held}) AND state IN ('RUNNING', 'CANCELLING')"
