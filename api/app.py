@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import files, health
 from api.context import Context
@@ -42,6 +43,17 @@ def _context(caller: Any, connection: HTTPConnection) -> Context:
     return Context(caller.principal, caller.authorization, over_http) if caller else Context(None)
 
 
+class Scoped:
+    """Each request sees the rows of nobody until it is known who calls, and leaves that behind."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with db.nowhere():
+            await self.app(scope, receive, send)
+
+
 def create(settings: Settings, vitals: Vitals) -> Starlette:
     """The application of one process. The database must be open while it serves."""
     view = View(
@@ -66,7 +78,12 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
             *files.routes(settings),
             *health.routes(vitals),
         ],
-        middleware=[Middleware(Numbered), *([cors] if settings.cors_origins else []), Middleware(Guard)],
+        middleware=[
+            Middleware(Scoped),
+            Middleware(Numbered),
+            *([cors] if settings.cors_origins else []),
+            Middleware(Guard),
+        ],
     )
 
 

@@ -126,8 +126,10 @@ class Clock:
                 each.cancel()
             await asyncio.gather(*taking, return_exceptions=True)
             raise
-        for each in taking:
-            each.result()
+        # Each is asked, or what the second died of would be nobody's.
+        failures = [failure for each in taking if (failure := each.exception())]
+        if failures:
+            raise failures[0]
 
     async def _take(self, queues: Collection[str], room: int) -> None:
         pulled = await runs.pull(WORKER, self._lease_seconds, queues, room)

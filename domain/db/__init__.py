@@ -4,7 +4,7 @@ from domain.db.connection import Unreachable, dialect, is_postgres, open_databas
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
 from domain.db.schema import references_to
-from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, within
+from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, nowhere, within
 from domain.db.scope import SETTING as SCOPE
 from domain.db.sql import (
     after_commit,
@@ -52,6 +52,7 @@ __all__ = [
     "is_postgres",
     "is_unique_violation",
     "lock",
+    "nowhere",
     "one",
     "open_database",
     "pool_use",

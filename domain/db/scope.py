@@ -32,6 +32,16 @@ def enter_everywhere() -> None:
 
 
 @contextmanager
+def nowhere() -> Iterator[None]:
+    """Begin the block with nothing to see; what it enters by itself, it leaves at its end."""
+    token = _scope.set(NOWHERE)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
 def within(workspace_id: int) -> Iterator[None]:
     """Keep the block to one workspace. A transaction keeps the scope in which it began."""
     token = _scope.set(f"{workspace_id:d}")
