@@ -35,7 +35,7 @@ faults: $(DEV) ## kill, freeze, cut and restart everything under load, and recko
 faults-named: $(DEV) ## each named fault by itself, with its target (ARGS="-k f05")
 	CARELINE_FAULTS_NAMED=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
-bench-runs: $(DEV) ## time machine work beside plain Dramatiq (ARGS="--queued 10000", or names of benches)
+bench-runs: $(DEV) ## time machine work beside plain Dramatiq (ARGS="--quick", or --parts idle,flood)
 	$(BIN)/python -m bench.runs $(ARGS)
 
 lint: $(DEV) ## ruff check, ruff format --check and mypy --strict

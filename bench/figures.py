@@ -1,20 +1,21 @@
-"""What was measured beside what was wanted."""
+"""What was measured beside what was wanted, printed line by line as it becomes known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from rich.console import Console
-from rich.table import Table
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table; `ok` is None where there is no target."""
+    """One line; `ok` is None where there is no target."""
 
     what: str
     shown: str
     target: str = ""
     ok: bool | None = None
+
+    def __str__(self) -> str:
+        mark = "" if self.ok is None else ("met" if self.ok else "MISSED")
+        return f"  {self.what:<52} {self.shown:<44} {self.target:<10} {mark}".rstrip()
 
 
 def at_most(what: str, value: float, limit: float, unit: str, note: str = "") -> Figure:
@@ -31,10 +32,19 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def show(figures: Sequence[Figure]) -> None:
-    """Print them as a table."""
-    table = Table("what", "figure", "target", "", title="Machine work")
-    for figure in figures:
-        mark = "" if figure.ok is None else ("ok" if figure.ok else "MISSED")
-        table.add_row(figure.what, figure.shown, figure.target, mark)
-    Console(width=150).print(table)
+@dataclass
+class Board:
+    """Where figures go: a run that is broken off keeps what it had printed."""
+
+    figures: list[Figure] = field(default_factory=list)
+
+    def add(self, *figures: Figure) -> None:
+        for figure in figures:
+            self.figures.append(figure)
+            print(figure, flush=True)
+
+    def sum_up(self) -> None:
+        """Say how many targets were met, and which were not."""
+        missed = [figure.what.strip() for figure in self.figures if figure.ok is False]
+        met = sum(figure.ok is True for figure in self.figures)
+        print(f"{met} targets met, {len(missed)} missed" + (": " + "; ".join(missed) if missed else ""))

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
-from jobs.worker import REDIS_LOOK_MS
-
 THREADS = 8
+LOOK_MS = 100
 _done = itertools.count(1)
 _wanted = int(os.environ.get("BENCH_RUNS", "0"))
 
@@ -45,7 +44,7 @@ def _send(numbers: range) -> None:
 if __name__ == "__main__":
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    worker = dramatiq.Worker(broker, worker_threads=THREADS, worker_timeout=REDIS_LOOK_MS)
+    worker = dramatiq.Worker(broker, worker_threads=THREADS, worker_timeout=LOOK_MS)
     worker.start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()

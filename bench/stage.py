@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain import db, nudges, timekeeping
-from domain.db.migrate import migrate
-from tests.servers import Postgres, Valkey
+from domain.db.migrate import grant, migrate
+from tests.servers import ROLE, Postgres, Valkey
+from tests.servers.process import children_of, spawn
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
@@ -28,27 +30,31 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def database(self, name: str) -> AsyncIterator[str]:
-        """A new database, open in this process as a serving process has it."""
-        url = self.postgres.create_database(name)
+        """A new database, open in this process as a serving process has it: by a role that owns nothing."""
+        owner = self.postgres.create_database(name)
+        async with db.open_database(owner):
+            await migrate(owner)
+            await grant(ROLE)
         timekeeping.forget()
-        async with db.open_database(url):
-            await migrate(url)
-            async with nudges.across_processes(url):
-                yield url
+        url = self.postgres.url_of(name, ROLE)
+        db.enter_everywhere()
+        async with db.open_database(url), nudges.across_processes(url):
+            yield url
+        self.postgres.drop_database(name)
         self.valkey.flush()
 
     @contextlib.contextmanager
     def process(self, module: str, **environment: str) -> "Iterator[Child]":
-        """A process of a module of this benchmark, for the time of the block."""
+        """A process of a module of this benchmark, for the time of the block; it never outlives this one."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CARELINE_")}
         child = Child(
-            subprocess.Popen(  # noqa: S603
+            spawn(
                 [sys.executable, "-m", module],
                 cwd=ROOT,
                 env={**kept, "REDIS_URL": self.valkey.url, **environment},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
+                death_signal=signal.SIGKILL,
             )
         )
         try:
@@ -64,11 +70,16 @@ class Stage:
             child.wait_for("working")
             yield child
 
+    def database_cpu(self) -> float:
+        """CPU that PostgreSQL has used so far, with the processes it had and has."""
+        parent = self.postgres.pid
+        return sum(map(cpu_seconds, children_of(parent)), _fields(parent, 11, 12, 13, 14))
+
 
 class Child:
     """A process whose lines are read as they come, so that it never waits for its reader."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
         self._said: list[str] = []
         self._news = threading.Condition()
@@ -83,7 +94,7 @@ class Child:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             with self._news:
-                self._said.append(line)
+                self._said.append(line.decode("utf-8", "replace"))
                 self._news.notify_all()
         with self._news:
             self._news.notify_all()
@@ -112,11 +123,17 @@ class Child:
 def set_up() -> Iterator[Stage]:
     """PostgreSQL with fsync, synchronous_commit and full_page_writes on, and a Valkey without persistence."""
     with Postgres(durable=True) as postgres, Valkey() as valkey:
+        postgres.sql(f"CREATE ROLE {ROLE} LOGIN")
         yield Stage(postgres, valkey)
 
 
 def cpu_seconds(pid: int, thread: int | None = None) -> float:
-    """CPU that a process, or one thread of it, has used so far."""
-    path = Path(f"/proc/{pid}/stat" if thread is None else f"/proc/{pid}/task/{thread}/stat")
-    fields = path.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """CPU that a process, or one thread of it, has used so far; none once it is gone."""
+    with contextlib.suppress(OSError):
+        return _fields(pid if thread is None else f"{pid}/task/{thread}", 11, 12)
+    return 0.0
+
+
+def _fields(process: int | str, *numbers: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(fields[number]) for number in numbers) / TICKS

@@ -3,6 +3,7 @@
 import os
 import platform
 import secrets
+import time
 
 import structlog
 
@@ -20,20 +21,22 @@ log = structlog.get_logger(__name__)
 async def do_run(run_id: int, hands: Hands, lease_seconds: float) -> None:
     """Do the run of that number: one that this process has pulled, or one it can still claim.
 
-    A doorbell that comes while there is no room is dropped: the run is pulled when there is.
+    A doorbell that comes while there is no room is dropped: the run is pulled when there is. It is in
+    these hands until its end is written, which may be a moment after this returns.
     """
     run = hands.pick(run_id)
     if run is None:
-        free = [queue for queues, _ in hands.room() for queue in queues]
+        free = hands.free()
         with db.everywhere():
             run = await runs.claim(run_id, WORKER, lease_seconds, free) if free else None
         if run is None:
             return
         hands.take(run.queue)
+    queue, began = run.queue, time.monotonic()
     try:
-        await runs.do(run, lease_seconds)
+        await runs.do(run, lease_seconds, lambda: hands.release(queue))
     finally:
-        hands.release(run.queue)
+        hands.lasted(queue, time.monotonic() - began)
 
 
 async def do_due(kind: str) -> None:

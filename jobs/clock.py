@@ -7,7 +7,8 @@ once do nothing twice all the same, since each thing they do is guarded by the r
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 import structlog
 
@@ -112,32 +113,30 @@ class Clock:
 
     async def pull(self) -> None:
         """Take runs for the free hands of this process; another round follows at once where more may wait."""
-        taking = [
-            asyncio.create_task(self._take(queues, room), name="take") for queues, room in self._hands.room()
-        ]
-        if not taking:
+        for run in self._hands.overdue():  # something long came before it
+            await runs.give_back(run)
+        if not (rooms := self._hands.room()):
             return
+        taking = asyncio.create_task(self._take(rooms), name="take")
         try:
-            await asyncio.wait(taking)
+            await asyncio.wait([taking])
         except asyncio.CancelledError:
             # What is claimed by now must come into the hands, or it would wait for its lease to end.
-            _, late = await asyncio.wait(taking, timeout=HAND_OVER_SECONDS)
-            for each in late:
-                each.cancel()
-            await asyncio.gather(*taking, return_exceptions=True)
+            await asyncio.wait([taking], timeout=HAND_OVER_SECONDS)
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
             raise
-        # Each is asked, or what the second died of would be nobody's.
-        failures = [failure for each in taking if (failure := each.exception())]
-        if failures:
-            raise failures[0]
+        taking.result()
 
-    async def _take(self, queues: Collection[str], room: int) -> None:
-        pulled = await runs.pull(WORKER, self._lease_seconds, queues, room)
+    async def _take(self, rooms: Sequence[tuple[Collection[str], int]]) -> None:
+        pulled = await runs.pull_for(WORKER, self._lease_seconds, rooms)
         for run in pulled:
             self._hands.put(run)
         for run in pulled:
             await self._inner.run(run.id, run.queue)
-        if len(pulled) == room and self._hands.room():
+        taken = Counter(run.queue for run in pulled)
+        full = any(sum(taken[queue] for queue in queues) == room for queues, room in rooms)
+        if full and self._hands.room():
             self._pulling.set()
 
     async def tick(self) -> None:

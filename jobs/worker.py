@@ -24,7 +24,8 @@ from jobs.clock import Clock
 from jobs.hands import Hands
 
 GRACE_SECONDS = 3.0
-REDIS_LOOK_MS = 100
+REDIS_LOOK_MS = 500
+"""Doorbells over Redis are for when nothing else has called: looking for them is what an idle worker does."""
 INNER_LOOK_MS = 1000
 """A queue in memory wakes its reader; this is only how long a thread takes to notice that it is to stop."""
 SPARE_THREADS = 2
@@ -114,6 +115,9 @@ async def working(settings: Settings) -> AsyncIterator[Clock]:
             stopping = [asyncio.create_task(asyncio.to_thread(worker.stop, 8000)) for worker in workers]
             await here.finish()
             await asyncio.gather(*stopping)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_SECONDS):
+                    await runs.ENDINGS.settled()
             for waiting in hands.waiting():
                 with contextlib.suppress(Exception), db.within(waiting.workspace_id):
                     await runs.give_back(waiting)

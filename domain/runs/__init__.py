@@ -2,7 +2,8 @@
 
 from domain.runs.actions import RunEnded, RunNotFailed, cancel, enqueue, retry, retry_all
 from domain.runs.census import census, clock_seen
-from domain.runs.claiming import QUEUES, claim, promote, pull, ring_ready
+from domain.runs.claiming import QUEUES, claim, promote, pull, pull_for, ring_ready
+from domain.runs.endings import ENDINGS
 from domain.runs.heart import HEART, beating, renew
 from domain.runs.leading import Leadership
 from domain.runs.ledger import do, give_back, perform
@@ -58,6 +59,7 @@ __all__ = [
     "ACTIVE",
     "CLOCK_ADVANCE",
     "ENDED",
+    "ENDINGS",
     "HEART",
     "PRESETS",
     "QUEUES",
@@ -112,6 +114,7 @@ __all__ = [
     "promote",
     "prune",
     "pull",
+    "pull_for",
     "renew",
     "rescue",
     "resume",

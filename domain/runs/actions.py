@@ -1,5 +1,6 @@
 """Asks for machine work, and for its end."""
 
+import functools
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,25 @@ class RunNotFailed(DomainError):
     code = ErrorCode.CONFLICT
 
 
+_INSERT = """INSERT INTO runs (workspace_id, version, kind, queue, priority, state, args, unique_key,
+    run_at, attempt, max_attempts, fence, deadline_seconds, progress_done, progress_unit,
+    progress_message, errors, schedule_id, slot_at, started_by, queued_at)
+  VALUES (:workspace_id, 1, :kind, :queue, :priority, :state, :args, :unique_key, COALESCE(:run_at, {now}),
+    0, :max_attempts, 0, :deadline_seconds, 0, '', '', '[]', :schedule_id, :slot_at, :started_by,
+    :queued_at)"""
+_UNLESS_ONE_WAITS = """ON CONFLICT (workspace_id, kind, unique_key)
+    WHERE unique_key IS NOT NULL AND state IN ('SCHEDULED', 'QUEUED', 'RETRYING') DO NOTHING"""
+"""Where there is a key; without one it would be work for nothing."""
+
+
+@functools.cache
+def _fresh() -> dict[str, Any]:
+    """The columns of a run as they are before anybody has touched it, so that the database need not say."""
+    zero = dict.fromkeys(("attempt", "failures", "deaths", "fence", "progress_done"), 0)
+    said = {"progress_unit": "", "progress_message": "", "errors": "[]"}
+    return dict.fromkeys(Run._meta.db_fields, None) | zero | said | {"version": 1}
+
+
 async def enqueue(
     who: Principal,
     kind: str,
@@ -53,38 +73,33 @@ async def enqueue(
             serving = await _of_key(who, kind, unique_key, lock=True)
             if serving is not None:
                 return serving
+        given = {
+            "workspace_id": who.workspace_id,
+            "kind": kind,
+            "queue": declared.queue,
+            "priority": declared.priority,
+            "state": (RunState.SCHEDULED if later else RunState.QUEUED).value,
+            "args": db.encode(args or {}),
+            "unique_key": unique_key,
+            "run_at": run_at if later else None,
+            "max_attempts": declared.max_attempts,
+            "deadline_seconds": declared.deadline_seconds,
+            "schedule_id": slot[0] if slot else None,
+            "slot_at": slot[1] if slot else None,
+            "started_by": who.label,
+            "queued_at": now,
+        }
         made = await journal.tell(
             who,
             "run.scheduled" if later else "run.queued",
-            """INSERT INTO runs (workspace_id, version, kind, queue, priority, state, args, unique_key,
-                 run_at, attempt, max_attempts, fence, deadline_seconds, progress_done, progress_unit,
-                 progress_message, errors, schedule_id, slot_at, started_by, queued_at)
-               VALUES (:workspace, 1, :kind, :queue, :priority, :state, :args, :key,
-                 COALESCE(:run_at, {now}), 0, :attempts, 0, :deadline, 0, '', '', '[]', :schedule, :slot_at,
-                 :by, :now)
-               ON CONFLICT (workspace_id, kind, unique_key)
-                 WHERE unique_key IS NOT NULL AND state IN ('SCHEDULED', 'QUEUED', 'RETRYING')
-                 DO NOTHING RETURNING *""",
+            f"{_INSERT} {_UNLESS_ONE_WAITS if unique_key is not None else ''} RETURNING id, run_at",
             {"kind": kind},
-            workspace=who.workspace_id,
-            kind=kind,
-            queue=declared.queue,
-            priority=declared.priority,
-            state=(RunState.SCHEDULED if later else RunState.QUEUED).value,
-            args=db.encode(args or {}),
-            key=unique_key,
-            run_at=run_at if later else None,
-            attempts=declared.max_attempts,
-            deadline=declared.deadline_seconds,
-            schedule=slot[0] if slot else None,
-            slot_at=slot[1] if slot else None,
-            by=who.label,
-            now=now,
+            **given,
         )
         if declared.overlap is Overlap.CANCEL_RUNNING and unique_key is not None:
             await _end_running(who, kind, unique_key)
         if made:
-            return db.hydrate(Run, made)[0]
+            return db.hydrate(Run, [{**_fresh(), **given, **made[0]}])[0]
         assert unique_key is not None
         waiting = await _of_key(who, kind, unique_key, lock=False)
     # Between the two statements a worker may have taken it: then it serves all the same.

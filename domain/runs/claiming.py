@@ -14,6 +14,9 @@ from domain.runs.work import kinds, performed_here
 QUEUES = tuple(queue.value for queue in RunQueue)
 RING_AGAIN_SECONDS = 5
 
+Room = tuple[Collection[str], int]
+"""Queues, and how many of their runs can be taken."""
+
 _FREE = """state = 'QUEUED' AND run_at <= {now} AND kind IN :kinds
   AND NOT EXISTS (SELECT 1 FROM run_pauses pause WHERE pause.workspace_id = runs.workspace_id
     AND (pause.queue = runs.queue OR pause.kind = runs.kind))
@@ -23,10 +26,11 @@ _FREE = """state = 'QUEUED' AND run_at <= {now} AND kind IN :kinds
 
 _WORKSPACES = """WITH RECURSIVE spaces AS (
     SELECT (SELECT workspace_id FROM runs WHERE state = 'QUEUED'
-            ORDER BY workspace_id, priority, run_at, id LIMIT 1) AS id
+            ORDER BY workspace_id, queue, priority, run_at, id LIMIT 1) AS id
     UNION ALL
     SELECT (SELECT workspace_id FROM runs WHERE state = 'QUEUED' AND workspace_id > spaces.id
-            ORDER BY workspace_id, priority, run_at, id LIMIT 1) FROM spaces WHERE spaces.id IS NOT NULL)"""
+            ORDER BY workspace_id, queue, priority, run_at, id LIMIT 1)
+    FROM spaces WHERE spaces.id IS NOT NULL)"""
 """The workspaces with queued runs, each found by one step in the index however many runs it has.
 
 The order is the index's own: by another one PostgreSQL may walk through all runs that have ended.
@@ -59,15 +63,20 @@ async def pull(worker: str, lease_seconds: float, queues: Collection[str], limit
 
     Each workspace's own are taken by priority, then by age.
     """
-    if not _kinds_of(queues):
+    return await pull_for(worker, lease_seconds, [(queues, limit)])
+
+
+async def pull_for(worker: str, lease_seconds: float, rooms: Sequence[Room]) -> list[Run]:
+    """Take runs for several rooms at once, which have no queue in common."""
+    if not performed_here():
         return []
     if db.is_postgres():
-        candidates, params = _fairly(queues, limit)
+        candidates, params = _fairly(rooms)
         return await _taken_at_once(
             f"{_WORKSPACES}, candidate AS ({candidates})", params, worker, lease_seconds
         )
     async with db.transaction():
-        found = await _candidates(queues, limit)
+        found = await _candidates(rooms)
         return await _take(found, worker, lease_seconds)
 
 
@@ -96,7 +105,7 @@ async def ring_ready(limit: int = 100) -> list[dict[str, Any]]:
     """
     async with db.transaction():
         found = await _candidates(
-            QUEUES, limit, "AND (rung_at IS NULL OR rung_at < {now+ago})", ago=-RING_AGAIN_SECONDS
+            [(QUEUES, limit)], "AND (rung_at IS NULL OR rung_at < {now+ago})", ago=-RING_AGAIN_SECONDS
         )
         return await db.rows(
             "UPDATE runs SET rung_at = {now} WHERE id IN :ids AND state = 'QUEUED' RETURNING id, queue",
@@ -108,51 +117,54 @@ def _skip_locked() -> str:
     return "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
 
 
-def _fairly(queues: Collection[str], limit: int, also: str = "") -> tuple[str, dict[str, Any]]:
+def _fairly(rooms: Sequence[Room], also: str = "") -> tuple[str, dict[str, Any]]:
     """For PostgreSQL, behind `_WORKSPACES`: free runs in the order in which they are to be taken, locked."""
-    return (
-        f"""SELECT run.id, run.workspace_id, run.kind, active.number + row_number() OVER (
-                PARTITION BY run.workspace_id ORDER BY run.priority, run.run_at, run.id) AS turn
-            FROM spaces
-            CROSS JOIN LATERAL ({_ACTIVE_OF.format(workspace="spaces.id")}) active (number)
-            CROSS JOIN LATERAL ({_free_of("spaces.id", also)}) run
-            ORDER BY turn, run.priority, run.run_at, run.id LIMIT :limit""",
-        {"queues": list(queues), "kinds": _kinds_of(queues), "limit": limit},
-    )
+    params: dict[str, Any] = {"kinds": performed_here()}
+    parts = []
+    for number, (queues, limit) in enumerate(rooms):
+        named = ",".join(queues) if db.is_postgres() else list(queues)
+        params |= {f"queues_{number}": named, f"limit_{number}": limit}
+        parts.append(
+            f"""(SELECT run.id, run.workspace_id, run.kind, active.number + row_number() OVER (
+                  PARTITION BY run.workspace_id ORDER BY run.priority, run.run_at, run.id) AS turn
+                FROM spaces
+                CROSS JOIN LATERAL ({_ACTIVE_OF.format(workspace="spaces.id")}) active (number)
+                CROSS JOIN LATERAL ({_free_of("spaces.id", number, also)}) run
+                ORDER BY turn, run.priority, run.run_at, run.id LIMIT :limit_{number})"""
+        )
+    return " UNION ALL ".join(parts), params
 
 
-def _kinds_of(queues: Collection[str]) -> list[str]:
-    """The kinds to look for; for timers alone only those that wait there.
-
-    No index holds the queue, so that what is looked for among all that waits must be rare by its kind.
-    """
-    here = performed_here()
-    if set(queues) == {RunQueue.TIMERS.value}:
-        return [name for name in here if kinds[name].queue == RunQueue.TIMERS]
-    return here
-
-
-def _free_of(workspace: str, also: str) -> str:
-    return f"""SELECT id, workspace_id, kind, priority, run_at FROM runs
-        WHERE workspace_id = {workspace} AND queue IN :queues AND {_FREE} {also}
-        ORDER BY priority, run_at, id LIMIT :limit {_skip_locked()}"""
+def _free_of(workspace: str, number: int, also: str) -> str:
+    """The free runs of a workspace, those of each queue by one step in the index."""
+    free = f"""SELECT id, workspace_id, kind, priority, run_at FROM runs
+        WHERE workspace_id = {workspace} AND queue {{queue}} AND {_FREE} {also}
+        ORDER BY priority, run_at, id LIMIT :limit_{number} {_skip_locked()}"""
+    if not db.is_postgres():
+        return free.replace("{queue}", f"IN :queues_{number}")
+    return f"""SELECT waiting.* FROM unnest(string_to_array(:queues_{number}, ',')) named (queue)
+        CROSS JOIN LATERAL ({free.replace("{queue}", "= named.queue")}) waiting"""
 
 
-async def _candidates(
-    queues: Collection[str], limit: int, also: str = "", **params: Any
-) -> Sequence[dict[str, Any]]:
+async def _candidates(rooms: Sequence[Room], also: str = "", **params: Any) -> Sequence[dict[str, Any]]:
     """Free runs in the order in which they are to be taken, locked where the database can."""
-    chosen, more = _fairly(queues, limit, also)
+    chosen, more = _fairly(rooms, also)
     params |= more
     if db.is_postgres():
         return await db.rows(f"{_WORKSPACES} {chosen}", **params)
-    found = []
-    for space in await db.rows(f"{_WORKSPACES} SELECT id FROM spaces WHERE id IS NOT NULL"):
-        here = {"workspace": space["id"]}
-        active = await db.value(_ACTIVE_OF.format(workspace=":workspace"), **here)
-        rows = await db.rows(_free_of(":workspace", also), **here, **params)
-        found += [(active + n, row["priority"], row["run_at"], row["id"], row) for n, row in enumerate(rows)]
-    return [row for *_, row in sorted(found, key=lambda each: each[:4])[:limit]]
+    found: list[dict[str, Any]] = []
+    spaces = await db.rows(f"{_WORKSPACES} SELECT id FROM spaces WHERE id IS NOT NULL")
+    for number, (_, limit) in enumerate(rooms):
+        here = []
+        for space in spaces:
+            of = {"workspace": space["id"]}
+            active = await db.value(_ACTIVE_OF.format(workspace=":workspace"), **of)
+            rows = await db.rows(_free_of(":workspace", number, also), **of, **params)
+            here += [
+                (active + n, row["priority"], row["run_at"], row["id"], row) for n, row in enumerate(rows)
+            ]
+        found += [row for *_, row in sorted(here, key=lambda each: each[:4])[:limit]]
+    return found
 
 
 async def _taken_at_once(

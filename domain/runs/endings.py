@@ -1,24 +1,27 @@
 """Ends the runs that succeed: those that come at once in one statement, each guarded by its own fence."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain import db, journal, nudges
+import structlog
+
+from domain import db, figures, journal, nudges
 from domain.access import system
 from domain.journal import Entry
-from domain.runs.models import Run
+from domain.runs.models import Run, RunState
 
 AT_ONCE = 64
+log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False)
 class _Ending:
     run: Run
-    result: str
-    known: asyncio.Future[bool]
-    """Whether the run was still this attempt's to end."""
+    result: dict[str, Any]
+    known: asyncio.Future[None]
+    """Done when the run is ended or known to have gone on without this attempt, or when that failed."""
 
 
 @dataclass
@@ -27,17 +30,50 @@ class Endings:
 
     _waiting: list[_Ending] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
+    _unsettled: set[asyncio.Future[Any]] = field(default_factory=set)
 
-    async def succeed(self, run: Run, result: dict[str, Any]) -> bool:
-        """End a run well; false when it went on without this attempt."""
+    async def succeed(self, run: Run, result: dict[str, Any]) -> None:
+        """End a run well, unless it went on without this attempt."""
+        await self._add(run, result)
+
+    def succeed_soon(
+        self,
+        run: Run,
+        result: dict[str, Any],
+        failed: Callable[[Run, Exception], Awaitable[None]],
+        settled: Callable[[], None],
+    ) -> None:
+        """The same, for one who does not wait: `failed` is told what the database says against it."""
+        known = self._add(run, result)
+        self._unsettled.add(known)
+
+        def settle(_: object) -> None:
+            self._unsettled.discard(known)
+            error = None if known.cancelled() else known.exception()
+            if not isinstance(error, Exception):
+                settled()
+                return
+            telling = asyncio.ensure_future(_told(run, error, failed))
+            self._unsettled.add(telling)
+            telling.add_done_callback(self._unsettled.discard)
+            telling.add_done_callback(lambda _: settled())
+
+        known.add_done_callback(settle)
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way that nobody else waits for."""
+        while self._unsettled:
+            await asyncio.wait(set(self._unsettled))
+
+    def _add(self, run: Run, result: dict[str, Any]) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
-        ending = _Ending(run, db.encode(result), loop.create_future())
+        ending = _Ending(run, result, loop.create_future())
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._waiting = [ending]
             self._task = loop.create_task(self._end_all(), name="endings")
         else:
             self._waiting.append(ending)
-        return await ending.known
+        return ending.known
 
     async def _end_all(self) -> None:
         db.enter_everywhere()  # those that end together may be of many workspaces
@@ -49,6 +85,14 @@ class Endings:
 
 
 ENDINGS = Endings()
+
+
+async def _told(run: Run, error: Exception, failed: Callable[[Run, Exception], Awaitable[None]]) -> None:
+    with db.within(run.workspace_id):
+        try:
+            await failed(run, error)
+        except Exception as worse:  # its lease will end
+            log.error("run_end_failed", run=run.id, error=type(worse).__name__)
 
 
 async def _end(batch: Sequence[_Ending]) -> None:
@@ -66,37 +110,56 @@ async def _end(batch: Sequence[_Ending]) -> None:
             if not ending.known.done():
                 ending.known.set_exception(error)
         return
+    figures.RUNS_ENDED.labels(RunState.SUCCEEDED.value).inc(len(ended))
     for ending in batch:
+        if ending.run.id not in ended:
+            log.warning("run_fenced", run=ending.run.id)
         if not ending.known.done():
-            ending.known.set_result(ending.run.id in ended)
+            ending.known.set_result(None)
 
 
 async def _succeeded(batch: Sequence[_Ending]) -> set[int]:
-    values: list[str] = []
-    params: dict[str, Any] = {"ids": [ending.run.id for ending in batch]}
-    for number, ending in enumerate(batch):
-        values.append(f"(CAST(:id_{number} AS bigint), CAST(:fence_{number} AS bigint), :result_{number})")
-        params[f"id_{number}"] = ending.run.id
-        params[f"fence_{number}"] = ending.run.fence
-        params[f"result_{number}"] = ending.result
-    json = "CAST(its_result AS jsonb)" if db.is_postgres() else "its_result"
-    changed = f"""UPDATE runs SET state = 'SUCCEEDED', result = {json}, finished_at = {{now}},
-          lease_until = NULL, version = version + 1
-        FROM ended WHERE id IN :ids AND id = its_id AND fence = its_fence
-          AND state IN ('RUNNING', 'CANCELLING')
-        RETURNING id, workspace_id, kind"""
-    ended = f"WITH ended (its_id, its_fence, its_result) AS (VALUES {', '.join(values)})"
+    """End those that are still their attempts' to end; which."""
     if db.is_postgres():
+        # All of them in one value, so that the statement is the same for any number and planned once.
         told, more = journal.told_of_runs("run:{id}", "run.succeeded")
         rows = await db.rows(
-            f"{ended}, changed AS ({changed}), {told} SELECT id FROM changed", **params, **more
+            f"""WITH ended AS MATERIALIZED (
+                  SELECT * FROM json_to_recordset(CAST(:ended AS json))
+                    AS one (its_id bigint, its_fence bigint, its_result jsonb)),
+                changed AS (
+                  UPDATE runs SET state = 'SUCCEEDED', result = its_result, finished_at = {{now}},
+                    lease_until = NULL, version = version + 1
+                  FROM ended WHERE id = ANY (ARRAY(SELECT its_id FROM ended)) AND id = its_id
+                    AND fence = its_fence AND state IN ('RUNNING', 'CANCELLING')
+                  RETURNING id, workspace_id, kind),
+                {told}
+                SELECT id FROM changed""",
+            ended=db.encode(
+                [
+                    {"its_id": ending.run.id, "its_fence": ending.run.fence, "its_result": ending.result}
+                    for ending in batch
+                ]
+            ),
+            **more,
         )
         if rows:
             nudges.WORK.ring()
-    else:
-        async with db.transaction():
-            rows = await db.rows(f"{ended} {changed}", **params)
+        return {row["id"] for row in rows}
+    async with db.transaction():
+        done = set()
+        for ending in batch:
+            rows = await db.rows(
+                """UPDATE runs SET state = 'SUCCEEDED', result = :result, finished_at = {now},
+                     lease_until = NULL, version = version + 1
+                   WHERE id = :id AND fence = :fence AND state IN ('RUNNING', 'CANCELLING')
+                   RETURNING id, workspace_id, kind""",
+                id=ending.run.id,
+                fence=ending.run.fence,
+                result=db.encode(ending.result),
+            )
             for row in rows:
                 entry = Entry("run.succeeded", row["id"], data={"kind": row["kind"]})
                 await journal.write(system(row["workspace_id"], "run", row["id"]), entry)
-    return {row["id"] for row in rows}
+                done.add(row["id"])
+    return done

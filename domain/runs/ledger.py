@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -34,11 +35,14 @@ async def perform(run_id: int, worker: str, lease_seconds: float) -> bool:
     return True
 
 
-async def do(run: Run, lease_seconds: float) -> None:
+async def do(run: Run, lease_seconds: float, settled: Callable[[], None] | None = None) -> None:
     """Do a run that this process has claimed, to one of its ends.
 
-    A claimed run keeps its machine time; what it reads as business time is its workspace's.
+    A claimed run keeps its machine time; what it reads as business time is its workspace's. With
+    `settled`, this returns when its code has, and its good end may be written a little later,
+    together with others'; `settled` is called once it is, or at once where it ends otherwise.
     """
+    soon = False
     declared = kinds[run.kind]
     limit = asyncio.timeout(declared.deadline_seconds)
     bound = structlog.contextvars.bound_contextvars(run=run.id, kind=run.kind, attempt=run.attempt)
@@ -47,10 +51,11 @@ async def do(run: Run, lease_seconds: float) -> None:
             async with limit:
                 with HEART.holding(run, limit) as hold:
                     result = await declared.perform(Work(run, lease_seconds))
-            if await ENDINGS.succeed(run, result or {}):
-                figures.RUNS_ENDED.labels(RunState.SUCCEEDED.value).inc()
+            if settled is None:
+                await ENDINGS.succeed(run, result or {})
             else:
-                log.warning("run_fenced")
+                ENDINGS.succeed_soon(run, result or {}, _failed, settled)
+                soon = True
         except Fenced:
             log.warning("run_fenced")
         except Cancelled:
@@ -71,6 +76,9 @@ async def do(run: Run, lease_seconds: float) -> None:
                 await _fail(run, "DEADLINE", "the attempt took longer than its time limit", final=False)
             else:
                 await _failed(run, error)
+        finally:
+            if settled is not None and not soon:
+                settled()
 
 
 async def _failed(run: Run, error: Exception) -> None:

@@ -97,7 +97,11 @@ class Run(Record):
                 unique=True,
                 where=f"unique_key IS NOT NULL AND {_ACTIVE}",
             ),
-            Index(("workspace_id", "priority", "run_at", "id"), "runs_queued", where="state = 'QUEUED'"),
+            Index(
+                ("workspace_id", "queue", "priority", "run_at", "id"),
+                "runs_ready",
+                where="state = 'QUEUED'",
+            ),
             Index(("run_at",), "runs_later", where="state IN ('SCHEDULED', 'RETRYING')"),
             Index(("lease_until",), "runs_leased", where=_ACTIVE),
             Index(("workspace_id", "kind"), "runs_active", where=_ACTIVE),

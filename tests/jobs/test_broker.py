@@ -243,7 +243,7 @@ async def test_a_doorbell_over_redis_finds_a_worker_that_did_not_look_by_itself(
     async def blind(*_: Any) -> list[Run]:
         return []
 
-    monkeypatch.setattr(runs, "pull", blind)
+    monkeypatch.setattr(runs, "pull_for", blind)
     async with working(Settings(DATABASE_URL=database_url, REDIS_URL=valkey_server.url)):
         run = await runs.enqueue(house.admin, "probe")
         assert (await ended(run)).state is RunState.SUCCEEDED

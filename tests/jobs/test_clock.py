@@ -175,7 +175,7 @@ async def test_a_clock_whose_database_fails_goes_on(
     home: House, done: Counter[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = 3
-    promote, pull = runs.promote, runs.pull
+    promote, pull = runs.promote, runs.pull_for
 
     def fail() -> None:
         nonlocal failures
@@ -192,7 +192,7 @@ async def test_a_clock_whose_database_fails_goes_on(
         return await pull(*args)
 
     monkeypatch.setattr(runs, "promote", promoting)
-    monkeypatch.setattr(runs, "pull", pulling)
+    monkeypatch.setattr(runs, "pull_for", pulling)
     run = await runs.enqueue(home.admin, "count")
     async with ticking(Direct()) as (clock,):
         began = clock.ticked
@@ -205,7 +205,7 @@ async def test_a_clock_whose_database_hangs_goes_on(
     home: House, done: Counter[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hung = 0
-    pull = runs.pull
+    pull = runs.pull_for
 
     async def hanging(*args: Any) -> list[Run]:
         nonlocal hung
@@ -215,7 +215,7 @@ async def test_a_clock_whose_database_hangs_goes_on(
         return await pull(*args)
 
     monkeypatch.setattr(clocks, "SLOW_SECONDS", 0.3)
-    monkeypatch.setattr(runs, "pull", hanging)
+    monkeypatch.setattr(runs, "pull_for", hanging)
     run = await runs.enqueue(home.admin, "count")
     async with ticking(Direct()):
         await until(quiet)
@@ -225,7 +225,7 @@ async def test_a_clock_whose_database_hangs_goes_on(
 async def test_what_a_pull_has_claimed_is_done_though_the_pull_is_broken_off(
     home: House, done: Counter[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pull = runs.pull
+    pull = runs.pull_for
 
     async def late(*args: Any) -> list[Run]:
         pulled = await pull(*args)
@@ -233,7 +233,7 @@ async def test_what_a_pull_has_claimed_is_done_though_the_pull_is_broken_off(
         return pulled
 
     monkeypatch.setattr(clocks, "SLOW_SECONDS", 0.3)
-    monkeypatch.setattr(runs, "pull", late)
+    monkeypatch.setattr(runs, "pull_for", late)
     run = await runs.enqueue(home.admin, "count")
     async with ticking(Direct()):
         await until(quiet)

@@ -1,10 +1,11 @@
 """The ledger: one effect per run, whatever happens to its worker."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
-from domain import runs
+from domain import runs, timekeeping
 from domain.runs import Run, RunState, Work
 from domain.runs.work import Kind
 from tests.conftest import House
@@ -45,3 +46,17 @@ async def test_a_lost_attempt_cannot_commit(house: House, monkeypatch: pytest.Mo
     ended = await Run.get(id=run.id)
     assert (ended.state, ended.progress_done, ended.attempt) == (RunState.SUCCEEDED, 20, 2)
     assert ended.errors[-1]["code"] == "LOST"
+
+
+async def test_whoever_asks_gets_the_run_as_it_is_stored(house: House, count: list[int]) -> None:
+    soon = timekeeping.machine_now() + timedelta(hours=1)
+    for asked in (
+        await runs.enqueue(house.admin, "count", {"of": [1, "甲"]}),
+        await runs.enqueue(house.admin, "count", unique_key="k"),
+        await runs.enqueue(house.admin, "count", unique_key="l", run_at=soon, slot=(7, soon)),
+    ):
+        stored = await Run.get(id=asked.id)
+        columns = Run._meta.db_fields
+        assert {name: getattr(asked, name) for name in columns} == {
+            name: getattr(stored, name) for name in columns
+        }
