@@ -81,7 +81,7 @@ async def _succeeded(batch: Sequence[_Ending]) -> set[int]:
         params[f"result_{number}"] = ending.result
     json = "CAST(its_result AS jsonb)" if db.is_postgres() else "its_result"
     changed = f"""UPDATE runs SET state = 'SUCCEEDED', result = {json}, finished_at = {{now}},
-          lease_until = NULL, version = version + 1
+          lease_until = NULL, error_code = NULL, version = version + 1
         FROM ended WHERE id IN :ids AND id = its_id AND fence = its_fence
           AND state IN ('RUNNING', 'CANCELLING')
         RETURNING id, workspace_id, kind"""
