@@ -16,7 +16,8 @@ from api.listening import BACKLOG, CannotStart, answering, bound_socket, unready
 from api.live import streams
 from domain import db, nudges
 from domain.db import embedded
-from domain.db.migrate import FIRST, migrate, pending
+from domain.db.connection import LOCK_SECONDS
+from domain.db.migrate import FIRST, GIVE_WAY_SECONDS, ahead, migrate, pending
 from domain.runs import QUEUES
 from domain.settings import Settings
 from jobs.broker import BrokerAway, check_redis
@@ -72,6 +73,8 @@ async def opened(
 ) -> AsyncIterator[None]:
     """The database, up to date. An embedded one is brought up to date; a server's is only checked.
 
+    One that a newer version has migrated is as good: each version's schema suits the version before it.
+
     `meanwhile` is entered for the time that one with data in it is behind. A statement may take as long
     as machine work does; where only clients are answered, as long as they wait.
 
@@ -85,6 +88,7 @@ async def opened(
                 settings.database_url,
                 statement_seconds=seconds,
                 connections=settings.database_connections,
+                lock_seconds=GIVE_WAY_SECONDS if migrating else LOCK_SECONDS,
             ):
                 if settings.embedded_database or migrating:
                     missing = await pending(settings.database_url)
@@ -95,6 +99,8 @@ async def opened(
                     raise CannotStart(
                         f"the database lacks {', '.join(missing)}: run `careline migrate` first"
                     )
+                if newer := await ahead(settings.database_url):
+                    log.warning("schema_newer", steps=newer, means="a newer version has migrated it")
                 async with nudges.across_processes(settings.database_url):
                     yield
         except (db.Unreachable, BrokerAway) as error:

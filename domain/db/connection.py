@@ -57,7 +57,11 @@ def pool_use() -> dict[str, int]:
 
 
 def config(
-    url: str, *, statement_seconds: float = STATEMENT_SECONDS, connections: int = CONNECTIONS
+    url: str,
+    *,
+    statement_seconds: float = STATEMENT_SECONDS,
+    connections: int = CONNECTIONS,
+    lock_seconds: float = LOCK_SECONDS,
 ) -> dict[str, Any]:
     """Tortoise's configuration for a database URL: `sqlite:///path`, or `postgres://user:pw@host/name`."""
     parts = urlsplit(url)
@@ -88,7 +92,7 @@ def config(
                 "timezone": "UTC",
                 "application_name": "careline",
                 "statement_timeout": f"{statement_seconds * 1000:.0f}",
-                "lock_timeout": f"{LOCK_SECONDS * 1000:.0f}",
+                "lock_timeout": f"{lock_seconds * 1000:.0f}",
                 "idle_in_transaction_session_timeout": f"{IDLE_SECONDS * 1000:.0f}",
             },
         }
@@ -113,16 +117,23 @@ def _shown(url: str) -> str:
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, statement_seconds: float = STATEMENT_SECONDS, connections: int = CONNECTIONS
+    url: str,
+    *,
+    statement_seconds: float = STATEMENT_SECONDS,
+    connections: int = CONNECTIONS,
+    lock_seconds: float = LOCK_SECONDS,
 ) -> AsyncIterator[TortoiseContext]:
     """The database for the time of the block, for the whole process and its one event loop.
 
-    On PostgreSQL, at most `connections` are opened, and a statement may take `statement_seconds`.
+    On PostgreSQL, at most `connections` are opened, and a statement may take `statement_seconds`, of
+    them `lock_seconds` waiting for a lock.
 
     Raises:
         Unreachable: it does not answer, or refuses these credentials.
     """
-    settings = config(url, statement_seconds=statement_seconds, connections=connections)
+    settings = config(
+        url, statement_seconds=statement_seconds, connections=connections, lock_seconds=lock_seconds
+    )
     if is_embedded(url):
         try:
             make_private(file_of(url))

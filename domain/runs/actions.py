@@ -147,7 +147,8 @@ async def cancel(who: Principal, run_id: int) -> Run:
         ) or await journal.tell(
             who,
             "run.cancelled",
-            """UPDATE runs SET state = 'CANCELLED', finished_at = {now}, version = version + 1
+            """UPDATE runs SET state = 'CANCELLED', finished_at = {now}, error_code = NULL,
+                 version = version + 1
                WHERE workspace_id = :workspace AND id = :id AND state IN ('SCHEDULED', 'QUEUED', 'RETRYING')
                RETURNING *""",
             {"kind": run.kind},

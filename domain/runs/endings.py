@@ -129,7 +129,7 @@ async def _succeeded(batch: Sequence[_Ending]) -> set[int]:
                     AS one (its_id bigint, its_fence bigint, its_result jsonb)),
                 changed AS (
                   UPDATE runs SET state = 'SUCCEEDED', result = its_result, finished_at = {{now}},
-                    lease_until = NULL, version = version + 1
+                    lease_until = NULL, error_code = NULL, version = version + 1
                   FROM ended WHERE id = ANY (ARRAY(SELECT its_id FROM ended)) AND id = its_id
                     AND fence = its_fence AND state IN ('RUNNING', 'CANCELLING')
                   RETURNING id, workspace_id, kind),
@@ -151,7 +151,7 @@ async def _succeeded(batch: Sequence[_Ending]) -> set[int]:
         for ending in batch:
             rows = await db.rows(
                 """UPDATE runs SET state = 'SUCCEEDED', result = :result, finished_at = {now},
-                     lease_until = NULL, version = version + 1
+                     lease_until = NULL, error_code = NULL, version = version + 1
                    WHERE id = :id AND fence = :fence AND state IN ('RUNNING', 'CANCELLING')
                    RETURNING id, workspace_id, kind""",
                 id=ending.run.id,

@@ -117,7 +117,7 @@ async def _cancelled(run: Run) -> None:
         system(run.workspace_id, "run", run.id),
         "run.cancelled",
         f"""UPDATE runs SET state = 'CANCELLED', finished_at = {{now}}, lease_until = NULL,
-              version = version + 1 WHERE {OURS} RETURNING id""",
+              error_code = NULL, version = version + 1 WHERE {OURS} RETURNING id""",
         {"kind": run.kind},
         id=run.id,
         fence=run.fence,
@@ -125,15 +125,31 @@ async def _cancelled(run: Run) -> None:
     if not ended:
         log.warning("run_fenced")
     else:
-        figures.RUNS_ENDED.labels(RunState.CANCELLED.value).inc()
+        db.after_commit(figures.RUNS_ENDED.labels(RunState.CANCELLED.value).inc)
+
+
+async def _asked_to_end(run: Run) -> bool:
+    """Whether somebody asked for the end of a run while this attempt had it; the row is kept as it is.
+
+    Who asks for it now waits, and finds what the attempt has come to.
+    """
+    lock = "FOR UPDATE" if db.is_postgres() else ""
+    state = await db.value(f"SELECT state FROM runs WHERE {OURS} {lock}", id=run.id, fence=run.fence)
+    return bool(state == RunState.CANCELLING.value)
 
 
 async def _fail(run: Run, code: str, message: str, *, final: bool) -> None:
-    """End an attempt that failed: for good, or with another try after a growing wait with jitter."""
+    """End an attempt that failed: for good, or with another try after a growing wait with jitter.
+
+    There is no other try of a run that somebody asked to end.
+    """
     failures = run.failures + 1
     final = final or failures >= run.max_attempts
     wait = min(BACKOFF_CAP_SECONDS, 2**failures) * random.uniform(0.5, 1.5)  # noqa: S311
     async with db.transaction():
+        if not final and await _asked_to_end(run):
+            await _cancelled(run)
+            return
         served = None if final else await waiting_twin(run)
         state = RunState.FAILED if final or served is not None else RunState.RETRYING
         told = await journal.tell(
@@ -175,16 +191,18 @@ async def waiting_twin(run: Run) -> int | None:
 
 
 async def give_back(run: Run) -> None:
-    """Put a claimed run back in its queue, as if it had not been tried."""
+    """Put a claimed run back in its queue, as if it had not been tried; one that is to end, ends."""
     async with db.transaction():
+        if await _asked_to_end(run):
+            await _cancelled(run)
+            return
         served = await waiting_twin(run)
         await journal.tell(
             system(run.workspace_id, "run", run.id),
             "run.queued" if served is None else "run.failed",
-            f"""UPDATE runs SET state = CASE WHEN state = 'CANCELLING' THEN 'CANCELLED' ELSE :state END,
-                  attempt = attempt - 1, lease_until = NULL, rung_at = NULL, version = version + 1,
-                  error_code = :code, merged_into = :served,
-                  finished_at = CASE WHEN state = 'CANCELLING' OR :final = 1 THEN {{now}} END
+            f"""UPDATE runs SET state = :state, attempt = attempt - 1, lease_until = NULL, rung_at = NULL,
+                  version = version + 1, error_code = :code, merged_into = :served,
+                  finished_at = CASE WHEN :final = 1 THEN {{now}} END
                 WHERE {OURS} RETURNING id""",
             {"kind": run.kind},
             state=(RunState.QUEUED if served is None else RunState.FAILED).value,

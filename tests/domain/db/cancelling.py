@@ -1,9 +1,13 @@
-"""Cancels a task at its k-th await, exactly, without counting on time."""
+"""Cancels a task at its k-th await, exactly, without counting on time, and says whether the database is whole."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from enum import StrEnum
 from typing import Any
+
+from tortoise.connection import get_connections
+
+from domain import db
 
 
 class Manner(StrEnum):
@@ -69,3 +73,18 @@ async def every_await(
         if not reached:
             return
     raise AssertionError(f"more than {limit} awaits")
+
+
+async def at_rest() -> None:
+    """No transaction is open, no lock is held, and every connection is free; waits where it takes a moment."""
+    client: Any = get_connections().get(db.dialect())
+    if not db.is_postgres():
+        assert not client._lock.locked()
+        assert not client._connection.in_transaction
+        return
+    pool = client._pool
+    while pool.get_idle_size() != pool.get_size():
+        await asyncio.sleep(0)  # asyncpg gives a cancelled task's connection back in its own time
+    others = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"""
+    assert await db.value(others) == 0

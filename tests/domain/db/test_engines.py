@@ -10,7 +10,7 @@ from tortoise.connection import get_connections
 from tortoise.transactions import in_transaction
 
 from domain import db
-from tests.domain.db.cancelling import Manner, cancelled_at, every_await
+from tests.domain.db.cancelling import Manner, at_rest, cancelled_at, every_await
 
 MANNERS = pytest.mark.parametrize("manner", list(Manner), ids=lambda manner: manner.name.lower())
 
@@ -74,17 +74,7 @@ async def _whole() -> None:
         async with db.transaction():
             await db.execute("INSERT INTO marks (work, half) VALUES (-1, 1)")
             await db.execute("DELETE FROM marks WHERE work = -1")
-        client = _client()
-        if db.is_postgres():
-            pool = client._pool
-            while pool.get_idle_size() != pool.get_size():
-                await asyncio.sleep(0)  # asyncpg gives a cancelled task's connection back in its own time
-            others = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                        AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"""
-            assert await db.value(others) == 0
-        else:
-            assert not client._lock.locked()
-            assert not client._connection.in_transaction
+        await at_rest()
 
 
 async def _together(barrier: asyncio.Barrier) -> None:

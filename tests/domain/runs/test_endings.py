@@ -25,6 +25,12 @@ async def tried(run: Run) -> Run:
     return await again(run)
 
 
+async def told(run: Run) -> list[str]:
+    """The names of the journal's lines of a run."""
+    lines = await JournalLine.filter(workspace_id=run.workspace_id, subject="run", subject_id=run.id)
+    return [line.name for line in sorted(lines, key=lambda line: line.id)]
+
+
 def failing(error: Exception) -> Any:
     async def perform(_: Work) -> None:
         raise error
@@ -170,6 +176,51 @@ async def test_a_cancel_ends_a_run_at_its_next_step_and_nothing_of_the_step_stay
     after = await tried(await runs.enqueue(house.admin, "work"))
     assert (after.state, after.cursor) == (RunState.CANCELLED, {"at": 1})
     assert await Run.filter(kind="other").count() == 0
+
+
+async def test_a_run_that_is_to_end_is_not_tried_again_after_an_error(house: House, declare: Declare) -> None:
+    async def perform(work: Work) -> None:
+        await runs.cancel(house.admin, work.run.id)
+        raise RuntimeError
+
+    declare("work", perform)
+    after = await tried(await runs.enqueue(house.admin, "work"))
+    assert (after.state, after.error_code) == (RunState.CANCELLED, None)
+    assert after.finished_at is not None
+    assert await told(after) == ["run.queued", "run.started", "run.cancelling", "run.cancelled"]
+
+
+async def test_a_run_that_is_to_end_is_not_given_back(house: House, declare: Declare) -> None:
+    began = asyncio.Event()
+
+    async def hang(work: Work) -> None:
+        await runs.cancel(house.admin, work.run.id)
+        began.set()
+        await asyncio.Event().wait()
+
+    declare("work", hang)
+    claimed = await runs.claim((await runs.enqueue(house.admin, "work")).id, "w", 30)
+    assert claimed is not None
+    doing = asyncio.create_task(runs.do(claimed, 30))
+    await began.wait()
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    assert (await again(claimed)).state is RunState.CANCELLED
+    assert await told(claimed) == ["run.queued", "run.started", "run.cancelling", "run.cancelled"]
+
+
+async def test_a_run_that_did_well_in_the_end_has_no_error_code(house: House, declare: Declare) -> None:
+    async def perform(work: Work) -> None:
+        if work.run.attempt == 1:
+            raise RuntimeError
+
+    declare("work", perform)
+    run = await runs.enqueue(house.admin, "work")
+    assert (await tried(run)).error_code == "INTERNAL"
+    after = await tried(run)
+    assert (after.state, after.error_code) == (RunState.SUCCEEDED, None)
+    assert [error["code"] for error in after.errors] == ["INTERNAL"], "what happened on the way stays"
 
 
 async def test_failed_runs_are_retried_by_filter(house: House, declare: Declare) -> None:
