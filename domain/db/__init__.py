@@ -3,6 +3,7 @@
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
+from domain.db.patience import ANSWER_SECONDS, answer_within
 from domain.db.schema import references_to
 from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, within
 from domain.db.scope import SETTING as SCOPE
@@ -24,6 +25,7 @@ from domain.db.sql import (
 from domain.db.values import day_of, document_of, instant_of
 
 __all__ = [
+    "ANSWER_SECONDS",
     "EVERYWHERE",
     "SCOPE",
     "Document",
@@ -34,6 +36,7 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "after_commit",
+    "answer_within",
     "choice",
     "compiled",
     "day_of",

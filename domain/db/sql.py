@@ -19,7 +19,6 @@ from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction as tortoise_transaction
 
 from domain.db.connection import dialect, is_postgres
-from domain.db.failures import Failure, Unavailable
 from domain.db.slowness import timed
 
 M = TypeVar("M", bound=Model)
@@ -140,11 +139,8 @@ async def execute(sql: str, /, **params: Any) -> int:
     if not is_postgres():
         return int((await client.execute_query(text, values))[0])
     async with client.acquire_connection() as connection:
-        try:
-            with timed(text):
-                status: str = await connection.execute(text, *values)
-        except TimeoutError as error:
-            raise Unavailable(Failure.SLOW) from error
+        with timed(text):
+            status: str = await connection.execute(text, *values)
     count = status.rsplit(" ", 1)[-1]
     return int(count) if count.isdigit() else 0
 
