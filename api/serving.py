@@ -95,7 +95,7 @@ async def opened(
                     raise CannotStart(
                         f"the database lacks {', '.join(missing)}: run `careline migrate` first"
                     )
-                async with nudges.across_processes(settings.database_url):
+                async with db.keeping_time(), nudges.across_processes(settings.database_url):
                     yield
         except (db.Unreachable, BrokerAway) as error:
             raise CannotStart(str(error)) from error

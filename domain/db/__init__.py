@@ -1,5 +1,6 @@
 """The database: one set of statements for SQLite and PostgreSQL."""
 
+from domain.db.clock import keeping_time, machine_now
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
@@ -54,7 +55,9 @@ __all__ = [
     "instant_of",
     "is_postgres",
     "is_unique_violation",
+    "keeping_time",
     "lock",
+    "machine_now",
     "one",
     "open_database",
     "pool_use",

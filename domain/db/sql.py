@@ -18,6 +18,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction as tortoise_transaction
 
+from domain.db.clock import machine_now
 from domain.db.connection import dialect, is_postgres
 from domain.db.slowness import timed
 
@@ -38,7 +39,7 @@ def compiled(sql: str, /, **params: Any) -> tuple[str, list[Any]]:
     lengths = tuple([(name, len(value)) for name, value in params.items() if isinstance(value, _LISTS)])
     text, places, offsets = _parsed(sql, postgres, lengths)
     if offsets is not None:
-        now = datetime.now(UTC)
+        now = machine_now()
         params["now__"] = now
         for name in offsets:
             params[f"now__{name}"] = datetime.fromtimestamp(now.timestamp() + params[name], UTC)
