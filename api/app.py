@@ -30,6 +30,8 @@ class Caller:
 
 
 async def authenticate(authorization: str | None) -> Caller | None:
+    """Who it is. With it, every request and every operation of a socket begins, and so does its time."""
+    db.answer_within()
     try:
         return Caller(await workspaces.authenticate(authorization), authorization)
     except workspaces.BadCredential:

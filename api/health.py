@@ -76,6 +76,7 @@ class _Figures:
 
     async def _everywhere(self) -> list[Gauge]:
         up = "Whether the database answered this process."
+        db.answer_within(READY_SECONDS)
         try:
             async with asyncio.timeout(READY_SECONDS):
                 return [Gauge("careline_database_up", up, 1), *await self._vitals.everywhere()]
@@ -94,6 +95,7 @@ def routes(vitals: Vitals) -> list[Route]:
     async def ready(_: Request) -> Response:
         problems = await vitals.failing()
         warnings: dict[str, str] = {}
+        db.answer_within(READY_SECONDS)
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await db.value("SELECT 1 AS one")

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection
 
 from api.context import Info, who
 from api.errors import Code, coded
-from domain import feeds, nudges, workspaces
+from domain import db, feeds, nudges, workspaces
 from domain.access import Principal
 from domain.figures import SUBSCRIBERS
 from domain.journal import JournalLine
@@ -81,12 +81,14 @@ async def lines(
     with nudges.NEWS.listening(stir.set), SUBSCRIBERS.track_inprogress():
         while True:
             stir.clear()
+            db.answer_within()  # a stream has no end: each look at the database is a request of its own
             if streams.ending and info.context.over_http:
                 raise coded(Code.UNAVAILABLE, "this server is stopping; come back with your last cursor")
             checked = await _recheck(info, checked)
             batch = await feeds.lines_after(principal.workspace_id, place)
             for line in batch:
                 # Again, since a slow reader may be long over one batch.
+                db.answer_within()
                 checked = await _recheck(info, checked)
                 assert line.position is not None
                 place = line.position

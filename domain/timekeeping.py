@@ -1,4 +1,4 @@
-"""The only reader of the clock.
+"""What time it is, and what the calendar makes of it; nothing else asks for either.
 
 Business time (due, SLA, lifecycle, schedules) belongs to a workspace and can be turned in a sandbox.
 Machine time (leases, back-off, tokens) is never turned; statements take it from the database as `{now}`.
@@ -21,8 +21,8 @@ _living: set[int] = set()
 
 
 def machine_now() -> datetime:
-    """The time of this machine, in UTC."""
-    return datetime.now(UTC)
+    """The time that the database goes by, in UTC."""
+    return db.machine_now()
 
 
 async def now(workspace_id: int) -> datetime:

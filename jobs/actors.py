@@ -4,11 +4,14 @@ import os
 import platform
 import secrets
 import time
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
 
 import structlog
 
 from domain import db, feeds, runs, timekeeping, workspaces
-from jobs.due import DUE
+from jobs.due import DUE, Due
 from jobs.hands import Hands
 from jobs.reactions import REACTIONS
 
@@ -67,14 +70,31 @@ async def drain(kind: str, workspace_id: int | None) -> int:
         if not rows:
             return acted
         moved = 0
+        by_workspace: dict[int, dict[int, datetime]] = defaultdict(dict)
         for row in rows:
-            with db.within(row["workspace_id"]):
-                try:
-                    moved += bool(await due.act(row["workspace_id"], row["id"], db.instant_of(row["due_at"])))
-                except Exception as error:
-                    if due.apart is None or db.failure_of(error) is not None:
-                        raise
-                    await due.apart(row["workspace_id"], row["id"], error)
+            by_workspace[row["workspace_id"]][row["id"]] = db.instant_of(row["due_at"])
+        for whose, seen in by_workspace.items():
+            with db.within(whose):
+                moved += await _act(due, whose, seen)
         acted += len(rows)
         if not moved and len(rows) < BATCH:
             return acted
+
+
+async def _act(due: Due, workspace_id: int, seen: Mapping[int, datetime]) -> int:
+    """Act on rows of a workspace in their order: together, or where that fails on each; how many moved."""
+    if due.act_all is not None and len(seen) > 1:
+        try:
+            return await due.act_all(workspace_id, seen)
+        except Exception as error:
+            if due.apart is None or db.failure_of(error) is not None:
+                raise
+    moved = 0
+    for row_id, at in seen.items():
+        try:
+            moved += bool(await due.act(workspace_id, row_id, at))
+        except Exception as error:
+            if due.apart is None or db.failure_of(error) is not None:
+                raise
+            await due.apart(workspace_id, row_id, error)
+    return moved

@@ -1,6 +1,6 @@
 """Due query → what is done with each row that has come due."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,17 +15,18 @@ class Due:
     """One kind of timer.
 
     `find(now, workspace, limit)` gives rows with `id`, `workspace_id` and `due_at`: of one sandbox, or
-    of all workspaces on the real clock. `act` does one of them, guarded by the due time that was seen.
-    `apart` sets a row aside on which `act` failed.
+    of all workspaces on the real clock. `act` does one of them, guarded by the due time that was seen;
+    `act_all` several of a workspace, all or none. `apart` sets a row aside on which `act` failed.
     """
 
     find: Callable[[datetime, int | None, int], Awaitable[Rows]]
     act: Callable[[int, int, datetime], Awaitable[object]]
     apart: Callable[[int, int, BaseException], Awaitable[None]] | None = None
+    act_all: Callable[[int, Mapping[int, datetime]], Awaitable[int]] | None = None
 
 
 DUE: dict[str, Due] = {
-    "escalations": Due(tasks.due_escalations, tasks.escalate, tasks.set_apart),
+    "escalations": Due(tasks.due_escalations, tasks.escalate, tasks.set_apart, tasks.escalate_all),
     "snoozes": Due(tasks.due_snoozes, tasks.wake, tasks.set_apart),
     "schedules": Due(runs.due_schedules, runs.fire_slot, runs.set_schedule_apart),
 }

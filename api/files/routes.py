@@ -1,6 +1,6 @@
 """POST /files takes an upload in a stream; GET /files/{id} gives a file to whoever may read it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -40,6 +40,7 @@ def routes(settings: Settings) -> list[Route]:
             return _no(400, str(error))
         try:
             async for part in request.stream():
+                db.answer_within()  # anew for each piece: the client may take its time
                 await files.append(receiving, part)
             kept = await files.finish(receiving)
         except DomainError as error:
@@ -60,7 +61,7 @@ def routes(settings: Settings) -> list[Route]:
             return _no(404, "no such file")
         shown = "inline" if file.media_type.startswith("text/html") else "attachment"
         return StreamingResponse(
-            files.read(file),
+            _patiently(files.read(file)),
             media_type=file.media_type,
             headers={
                 "Content-Length": str(file.size),
@@ -79,12 +80,21 @@ def routes(settings: Settings) -> list[Route]:
     ]
 
 
+async def _patiently(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The parts, each with a time of its own, however slowly they are taken."""
+    db.answer_within()
+    async for part in parts:
+        yield part
+        db.answer_within()
+
+
 def _in_scope(who: Principal, purpose: str) -> bool:
     return not who.scopes or bool(who.scopes & SCOPES.get(purpose, set()))
 
 
 def _for_callers(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def checked(request: Request) -> Response:
+        db.answer_within()
         try:
             who = await workspaces.authenticate(request.headers.get("authorization"))
         except workspaces.BadCredential:

@@ -1,8 +1,10 @@
 """The database: one set of statements for SQLite and PostgreSQL."""
 
+from domain.db.clock import keeping_time, machine_now
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
+from domain.db.patience import ANSWER_SECONDS, answer_within
 from domain.db.schema import references_to
 from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, nowhere, within
 from domain.db.scope import SETTING as SCOPE
@@ -24,6 +26,7 @@ from domain.db.sql import (
 from domain.db.values import day_of, document_of, instant_of
 
 __all__ = [
+    "ANSWER_SECONDS",
     "EVERYWHERE",
     "SCOPE",
     "Document",
@@ -34,6 +37,7 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "after_commit",
+    "answer_within",
     "choice",
     "compiled",
     "day_of",
@@ -51,7 +55,9 @@ __all__ = [
     "instant_of",
     "is_postgres",
     "is_unique_violation",
+    "keeping_time",
     "lock",
+    "machine_now",
     "nowhere",
     "one",
     "open_database",

@@ -2,9 +2,11 @@
 
 Stock Tortoise leaks the pool's connection when the task is cancelled at BEGIN: a client that sends
 mutations and hangs up would drain the pool within a few requests. It also waits for ever for a
-connection that nobody gives back.
+connection that nobody gives back, and a server that falls silent holds each statement up anew.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
@@ -21,6 +23,7 @@ from tortoise.exceptions import TransactionManagementError
 
 from domain.db.ending import finished
 from domain.db.failures import Failure, Unavailable
+from domain.db.patience import remaining
 from domain.db.scope import NOWHERE, SETTING, scope
 from domain.db.slowness import timed
 
@@ -30,16 +33,40 @@ ACQUIRE_SECONDS = 5.0
 
 
 async def _acquired(pool: Any) -> Any:
+    left = remaining(ACQUIRE_SECONDS)
+    if left is None or left <= 0:
+        raise Unavailable(Failure.SLOW)
     try:
-        return await pool.acquire(timeout=ACQUIRE_SECONDS)
+        return await pool.acquire(timeout=left)
     except TimeoutError as error:
         raise Unavailable(Failure.BUSY) from error
 
 
-class _Scoped(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that knows the scope its session is set to."""
+class _Session(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that knows the scope it is set to, and how long whoever uses it may wait."""
 
     scope: str = NOWHERE
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+        with self._in_time(timeout) as left:
+            return await super().execute(query, *args, timeout=left)
+
+    async def _execute(self, query: str, args: Any, limit: int, seconds: float | None, **more: Any) -> Any:
+        with self._in_time(seconds) as left:
+            return await super()._execute(query, args, limit, left, **more)
+
+    @contextmanager
+    def _in_time(self, timeout: float | None) -> Iterator[float | None]:
+        """The seconds for one statement. When they are over nobody knows what it did: the session ends."""
+        left = remaining(self._config.command_timeout if timeout is None else timeout)
+        try:
+            if left is not None and left <= 0:
+                raise TimeoutError
+            yield left
+        except TimeoutError as error:
+            # Not given back: a cancel, or ROLLBACK, would wait for the same silent server.
+            self.terminate()
+            raise Unavailable(Failure.SLOW) from error
 
 
 class _Connection(PoolConnectionWrapper[Any]):
@@ -57,7 +84,7 @@ class _Connection(PoolConnectionWrapper[Any]):
         return connection
 
 
-async def _set_scope(connection: _Scoped) -> None:
+async def _set_scope(connection: _Session) -> None:
     """Set a session's scope, unless that is what it is set to."""
     wanted = scope()
     if connection.scope != wanted:
@@ -66,18 +93,15 @@ async def _set_scope(connection: _Scoped) -> None:
         connection.scope = wanted
 
 
-class _Impatient:
-    """Notes slow statements; `Unavailable` where the driver gives up on one (its `command_timeout`)."""
+class _Watched:
+    """Notes slow statements."""
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            with timed(args[0] if args else func.__name__):
-                return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
-        except TimeoutError as error:
-            raise Unavailable(Failure.SLOW) from error
+        with timed(args[0] if args else func.__name__):
+            return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
 
 
-class _Wrapper(_Impatient, TransactionWrapper):
+class _Wrapper(_Watched, TransactionWrapper):
     """A transaction that keeps the scope in which it began, whatever its session is set to."""
 
     def _in_transaction(self) -> TransactionContext:
@@ -96,6 +120,10 @@ class _Wrapper(_Impatient, TransactionWrapper):
     async def _finish(self, how: str) -> None:
         if self._finalized:
             raise TransactionManagementError("Transaction already finalised")
+        if self._connection._con is None:  # the session ended with a statement that took too long
+            if how == "COMMIT":
+                raise Unavailable(Failure.SLOW)
+            return
         await self._connection.execute(how)
         self._finalized = True
 
@@ -144,10 +172,10 @@ class _Transaction(TransactionContextPooled):
                 await self.client._parent._pool.release(self.client._connection)
 
 
-class Client(_Impatient, AsyncpgDBClient):
+class Client(_Watched, AsyncpgDBClient):
     """The engine that `domain.db.connection` names in Tortoise's configuration."""
 
-    connection_class = _Scoped
+    connection_class = _Session
 
     def acquire_connection(self) -> Any:
         return _Connection(self, self._pool_init_lock)

@@ -28,6 +28,7 @@ BUSY_MS = 10_000
 CONNECT_SECONDS = 5.0
 CONNECTIONS = 16
 STATEMENT_SECONDS = 900.0
+DRIVER_SECONDS = 0.5
 LOCK_SECONDS = 10.0
 IDLE_SECONDS = 30.0
 """How long a transaction may stand still: a frozen process must not keep its locks."""
@@ -86,7 +87,7 @@ def config(
             "maxsize": connections,
             "timeout": CONNECT_SECONDS,
             # The server ends a slow statement; the driver gives up a little later on a silent server.
-            "command_timeout": statement_seconds + 2,
+            "command_timeout": statement_seconds + DRIVER_SECONDS,
             "statement_cache_size": 500,
             "server_settings": {
                 "timezone": "UTC",

@@ -67,7 +67,7 @@ _CLOSED = ("connection is closed", "connection was closed", "pool is clos", "con
 
 
 class Unavailable(Exception):
-    """The database could not be had in time; nothing was done."""
+    """The database could not be had in time, or did not say in time what became of a statement."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.value)

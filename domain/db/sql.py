@@ -18,8 +18,8 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction as tortoise_transaction
 
+from domain.db.clock import machine_now
 from domain.db.connection import dialect, is_postgres
-from domain.db.failures import Failure, Unavailable
 from domain.db.slowness import timed
 
 M = TypeVar("M", bound=Model)
@@ -39,7 +39,7 @@ def compiled(sql: str, /, **params: Any) -> tuple[str, list[Any]]:
     lengths = tuple([(name, len(value)) for name, value in params.items() if isinstance(value, _LISTS)])
     text, places, offsets = _parsed(sql, postgres, lengths)
     if offsets is not None:
-        now = datetime.now(UTC)
+        now = machine_now()
         params["now__"] = now
         for name in offsets:
             params[f"now__{name}"] = datetime.fromtimestamp(now.timestamp() + params[name], UTC)
@@ -140,11 +140,8 @@ async def execute(sql: str, /, **params: Any) -> int:
     if not is_postgres():
         return int((await client.execute_query(text, values))[0])
     async with client.acquire_connection() as connection:
-        try:
-            with timed(text):
-                status: str = await connection.execute(text, *values)
-        except TimeoutError as error:
-            raise Unavailable(Failure.SLOW) from error
+        with timed(text):
+            status: str = await connection.execute(text, *values)
     count = status.rsplit(" ", 1)[-1]
     return int(count) if count.isdigit() else 0
 

@@ -27,7 +27,15 @@ from domain.tasks.queries import (
     visible,
     visible_by_ids,
 )
-from domain.tasks.timers import due_escalations, due_snoozes, escalate, next_due, set_apart, wake
+from domain.tasks.timers import (
+    due_escalations,
+    due_snoozes,
+    escalate,
+    escalate_all,
+    next_due,
+    set_apart,
+    wake,
+)
 
 __all__ = [
     "OPEN_STATES",
@@ -55,6 +63,7 @@ __all__ = [
     "due_escalations",
     "due_snoozes",
     "escalate",
+    "escalate_all",
     "escalations_by_task",
     "find",
     "matching",

@@ -5,6 +5,7 @@ messages there are, each rung is climbed once.
 """
 
 import os
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from domain.access import Role, system
 from domain.journal import Entry
 from domain.tasks.care import policy, rung_at
 from domain.tasks.models import OPEN_STATES, Priority, Task, TaskState
+from domain.workspaces import User
 
 BATCH = 100
 GIVE_UP_AFTER = 5
@@ -70,58 +72,68 @@ async def next_due(workspace_id: int, until: datetime) -> datetime | None:
 
 
 async def escalate(workspace_id: int, task_id: int, due_at: datetime) -> bool:
-    """Move a task one rung up its ladder, once.
+    """Move a task one rung up its ladder, once; whether this call did."""
+    return bool(await escalate_all(workspace_id, {task_id: due_at}))
 
-    `due_at` is the due time the caller saw. If the task has moved on since (finished, satisfied,
-    already escalated) nothing happens, so the same message may arrive any number of times. Returns
-    whether this call did the moving.
+
+async def escalate_all(workspace_id: int, due: Mapping[int, datetime]) -> int:
+    """Move tasks one rung up their ladders, each once, in one transaction; how many this call moved.
+
+    `due` has the due times the caller saw. A task that has moved on since (finished, satisfied, already
+    escalated) stays as it is, so the same message may arrive any number of times.
     """
     async with db.transaction():
-        task = await Task.get_or_none(
-            workspace_id=workspace_id, id=task_id, next_escalation_at=due_at, state__in=list(OPEN_STATES)
+        tasks = (
+            await Task.filter(workspace_id=workspace_id, id__in=list(due), state__in=list(OPEN_STATES))
+            .order_by("next_escalation_at", "id")
+            .select_for_update()
         )
-        if task is None:
-            return False
-        rungs = (await policy(workspace_id)).care.rungs(task.kind)
+        plan = (await policy(workspace_id)).care
         now = await timekeeping.now(workspace_id)
-        if task.rung >= len(rungs):  # the ladder was shortened since
-            return await task.change({"next_escalation_at": due_at}, next_escalation_at=None)
-        to = rungs[task.rung].to_role
-        told = await workspaces.first_with_role(
-            workspace_id, to, task.team_id if to is Role.TEAM_LEAD else None
-        )
-        climbed = await task.change(
-            {"next_escalation_at": due_at},
-            rung=task.rung + 1,
-            next_escalation_at=rung_at(task.due_at, rungs, task.rung + 1),
-            breached_at=task.breached_at or task.due_at,
-            priority=RAISED.get(task.priority, Priority.URGENT),
-            attempts=0,
-            retry_at=None,
-            updated_at=now,
-        )
-        if not climbed:
-            return False
-        await db.insert_many(
-            "escalations",
-            [
+        told: dict[tuple[Role, int | None], User | None] = {}
+        escalations, entries, moved = [], [], 0
+        for task in tasks:
+            at = due[task.id]
+            rungs = plan.rungs(task.kind)
+            if task.next_escalation_at != at:
+                continue
+            if task.rung >= len(rungs):  # the ladder was shortened since
+                moved += await task.change({"next_escalation_at": at}, next_escalation_at=None)
+                continue
+            to = rungs[task.rung].to_role
+            whom = (to, task.team_id if to is Role.TEAM_LEAD else None)
+            if whom not in told:
+                told[whom] = await workspaces.first_with_role(workspace_id, *whom)
+            if not await task.change(
+                {"next_escalation_at": at},
+                rung=task.rung + 1,
+                next_escalation_at=rung_at(task.due_at, rungs, task.rung + 1),
+                breached_at=task.breached_at or task.due_at,
+                priority=RAISED.get(task.priority, Priority.URGENT),
+                attempts=0,
+                retry_at=None,
+                updated_at=now,
+            ):
+                continue
+            moved += 1
+            user = told[whom]
+            escalations.append(
                 {
                     "workspace_id": workspace_id,
                     "task_id": task.id,
                     "rung": task.rung,
-                    "due_at": due_at,
+                    "due_at": at,
                     "acted_at": now,
                     "to_role": to.value,
-                    "user_id": told.id if told else None,
+                    "user_id": user.id if user else None,
                     "process_id": os.getpid(),
                 }
-            ],
-        )
-        await journal.write(
-            system(workspace_id, "timer"),
-            Entry("task.escalated", task.id, task.customer_id, {"rung": task.rung, "to": to.value}),
-        )
-    return True
+            )
+            data = {"rung": task.rung, "to": to.value}
+            entries.append(Entry("task.escalated", task.id, task.customer_id, data))
+        await db.insert_many("escalations", escalations)
+        await journal.write_all(system(workspace_id, "timer"), entries)
+    return moved
 
 
 async def wake(workspace_id: int, task_id: int, due_at: datetime) -> bool:

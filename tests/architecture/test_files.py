@@ -10,8 +10,8 @@ from tests.architecture.sources import LAYERS, ROOT, Sources, python_of, tracked
 
 HARD_STOP = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "service", "core", "misc"}
-CLOCK = {"domain/timekeeping.py", "domain/db/sql.py"}
-"""The reader of the clock, and the statements' `{now}` on SQLite, which has no clock of its own."""
+CLOCK = {"domain/db/clock.py", "domain/db/sql.py"}
+"""The reader of the clock, and the statements' `{now}`."""
 READS_CLOCK = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
 READS_CLOCK |= {("time", name) for name in ("time", "time_ns", "localtime", "gmtime")}
 SQL_CLOCK = re.compile(r"clock_timestamp|current_timestamp|\bnow\(\)|strftime\('%s'|datetime\('now'", re.I)
@@ -160,7 +160,7 @@ def test_a_vague_name_is_noticed(path: str) -> None:
 )
 def test_a_second_reader_of_the_clock_is_noticed(text: str) -> None:
     assert len(reads_clock({"domain/tasks/actions.py": text})) == 1
-    assert reads_clock({"domain/timekeeping.py": text}) == []
+    assert reads_clock({"domain/db/clock.py": text}) == []
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 
+from domain.db.clock import READ_SECONDS
 from tests.faults.doorbells import ring
 from tests.faults.proxy import Proxy
 from tests.faults.town import LEASE_SECONDS, Place, Town, frozen
@@ -16,6 +18,7 @@ from tests.servers.process import ServerError, wait_until
 
 FROZEN_SECONDS = LEASE_SECONDS + 1.5
 AWAY_SECONDS = 3.0
+JUMP_SECONDS, JUMP_ALONE_SECONDS = 600.0, 40.0
 Proof = str | None
 
 
@@ -34,7 +37,11 @@ class Chaos:
         self._chance = random.Random(self.seed)
         self._began = time.monotonic()
         self._bag: list[str] = []
-        shared = {"kill an API": self.kill_serve, "freeze an API": self.freeze_serve}
+        shared = {
+            "kill an API": self.kill_serve,
+            "freeze an API": self.freeze_serve,
+            "jump a clock": self.jump_clock,
+        }
         clients = {
             "cut clients off": lambda: self._cut([place.front for place in self.town.serves]),
             "lose the answers to clients": lambda: self._wire(self._front(), "losing_replies"),
@@ -139,6 +146,37 @@ class Chaos:
         if not held or not (lost or terms):
             return None
         return f"process {pid} lost {lost} claims, the lead went over {terms} times"
+
+    def jump_clock(self) -> Proof:
+        """Ahead or back, and to where it was. Proved by the process's saying so, or by what it writes."""
+        place = self._chance.choice(self.town.places)
+        if self.town.postgres is None:
+            return self._jump_alone(place)
+        ahead = self._chance.choice((-1, 1)) * JUMP_SECONDS
+        said = place.logs().count('"clock_differs"')
+        place.turn_clock(ahead)
+        try:
+            wait_until(lambda: place.logs().count('"clock_differs"') > said, "noticed", 2 * READ_SECONDS)
+        except ServerError:
+            return None
+        finally:
+            place.turn_clock(0)
+        return f"process {place.now.pid} noticed that it was {ahead:+.0f} s wrong"
+
+    def _jump_alone(self, place: Place) -> Proof:
+        """Its clock is the only one there is: by less, since what it then asks for waits for that time."""
+        ahead = self._chance.choice((-1, 1)) * JUMP_ALONE_SECONDS
+        ((last,),) = self.town.look("SELECT COALESCE(max(id), 0) FROM journal")
+        began = datetime.now(UTC)
+        place.turn_clock(ahead)
+        time.sleep(AWAY_SECONDS)
+        place.turn_clock(0)
+        border = "> " if ahead > 0 else "< "
+        limit = began + timedelta(seconds=ahead / 2)
+        ((wrong,),) = self.town.look(
+            f"SELECT count(*) FROM journal WHERE id > {last} AND recorded_at {border} '{limit}'"
+        )
+        return f"{wrong} lines are dated {ahead:+.0f} s" if wrong else None
 
     def kill_valkey(self) -> Proof:
         assert self.town.valkey is not None

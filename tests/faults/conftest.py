@@ -31,6 +31,7 @@ def town(standing: Town) -> Iterator[Town]:
     standing.postgres.start()
     standing.valkey.start()
     for place in standing.places:
+        place.turn_clock(0)
         place.now.thaw()
         with contextlib.suppress(ProcessLookupError):
             assert place.now.ended is None or place.now.kill9() is None

@@ -1,20 +1,24 @@
 """`careline` as the fault tests start it: with the probes, and with what CARELINE_FAULTS_TAMPER breaks.
 
 `unfenced` takes the fence out of the ledger: a test that passes all the same would prove nothing.
-`clock+600` puts this process's clock so many seconds ahead.
+CARELINE_FAULTS_CLOCK names a file that holds how many seconds the clock of this process is ahead.
 """
 
+import contextlib
 import os
 import re
-from datetime import timedelta
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from api.__main__ import main
-from domain import db, timekeeping
+from domain import db
+from domain.db import clock
 from domain.runs import heart, ledger, work
-from tests.faults import probe
 
-TAMPER = "CARELINE_FAULTS_TAMPER"
+TAMPER, CLOCK = "CARELINE_FAULTS_TAMPER", "CARELINE_FAULTS_CLOCK"
 
 
 GUARD = re.compile(r"AND fence = :fence\s+AND state IN \('RUNNING', 'CANCELLING'\)")
@@ -38,16 +42,24 @@ def unfence() -> None:
     heart.Hold.lose = lambda self: None  # type: ignore[method-assign]
 
 
-def tamper(how: str) -> None:
-    if how == "unfenced":
-        unfence()
-    elif how.startswith("clock"):
-        real, ahead = timekeeping.machine_now, timedelta(seconds=float(how.removeprefix("clock")))
-        timekeeping.machine_now = lambda: real() + ahead
+def turn(file: Path) -> None:
+    """Have this process read a clock that is as far ahead as the file says, at every moment."""
+    real = time.time
+
+    def turned() -> float:
+        with contextlib.suppress(OSError, ValueError):
+            return real() + float(file.read_text())
+        return real()
+
+    time.time = turned
+    clock._wall = lambda: datetime.fromtimestamp(turned(), UTC)
 
 
 if __name__ == "__main__":
-    assert probe.PROBE in work.kinds
-    if how := os.environ.get(TAMPER):
-        tamper(how)
+    if "worker" in sys.argv:
+        import tests.faults.probe  # noqa: F401
+    if os.environ.get(TAMPER) == "unfenced":
+        unfence()
+    if file := os.environ.get(CLOCK):
+        turn(Path(file))
     main()

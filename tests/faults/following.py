@@ -26,8 +26,11 @@ def place_of(cursor: str) -> int:
 class Follower:
     """Follows one feed from its very first place on."""
 
-    def __init__(self, town: Town, feed: str) -> None:
+    def __init__(self, town: Town, feed: str, pause: float = 0.1) -> None:
         self.feed = feed
+        self.closed: list[int] = []
+        """By which codes servers have closed its sockets."""
+        self._pause = pause
         self.subject = feed.removesuffix("Changed")
         self.places: list[int] = []
         self.comings = 0
@@ -52,10 +55,14 @@ class Follower:
                         ping_timeout=SILENT_SECONDS / 2,
                     ) as socket,
                 ):
-                    await self._listen(socket, patience)
+                    try:
+                        await self._listen(socket, patience)
+                    finally:
+                        if socket.protocol.close_rcvd is not None:
+                            self.closed.append(socket.protocol.close_rcvd.code)
             except (OSError, TimeoutError, WebSocketException, InvalidHandshake, EOFError):
                 pass
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(self._pause)
 
     async def _listen(self, socket: ClientConnection, patience: asyncio.Timeout) -> None:
         patience.reschedule(asyncio.get_running_loop().time() + SILENT_SECONDS)

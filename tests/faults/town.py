@@ -34,7 +34,6 @@ class Place:
     kind: str
     folder: Path
     environment: dict[str, str]
-    module: str = "tests.faults.entry"
     process: Process | None = None
     lives: int = 0
     front: Proxy | None = None
@@ -43,7 +42,16 @@ class Place:
     def start(self) -> None:
         self.lives += 1
         log = self.folder / f"{self.kind}-{id(self) % 997}-{self.lives}.log"
-        self.process = Process(log, self.kind, **{**self.environment, "module": self.module})
+        told = {"CARELINE_FAULTS_CLOCK": str(self._clock), "module": "tests.faults.entry"}
+        self.process = Process(log, self.kind, **self.environment, **told)
+
+    @property
+    def _clock(self) -> Path:
+        return self.folder / f"{self.kind}-{id(self) % 997}.clock"
+
+    def turn_clock(self, seconds: float) -> None:
+        """Put its clock ahead of, or behind, the real one; from this moment on."""
+        self._clock.write_text(str(seconds))
 
     def ready(self, seconds: float = PATIENCE_SECONDS) -> None:
         self.now.wait_for("serving" if self.kind == "serve" else "working", seconds)
@@ -171,12 +179,18 @@ def _made_workspace(url: str) -> tuple[int, str]:
 
 def _serving(folder: Path, environment: dict[str, str]) -> Place:
     port = free_port()
-    return Place("serve", folder, {**environment, "CARELINE_PORT": str(port)}, "api", front=Proxy(port))
+    return Place("serve", folder, {**environment, "CARELINE_PORT": str(port)}, front=Proxy(port))
 
 
 @contextlib.contextmanager
 def distributed(
-    folder: Path, *, tamper: str = "", lease: float = LEASE_SECONDS, workers: int = 2, serves: int = 2
+    folder: Path,
+    *,
+    tamper: str = "",
+    lease: float = LEASE_SECONDS,
+    workers: int = 2,
+    serves: int = 2,
+    threads: int = 8,
 ) -> Iterator[Town]:
     """PostgreSQL that syncs, Valkey that does not, and processes that reach both through a proxy."""
     with contextlib.ExitStack() as stack:
@@ -192,6 +206,7 @@ def distributed(
             "DATABASE_URL": postgres.url.replace(f":{postgres.port}/", f":{to_postgres.port}/"),
             "REDIS_URL": f"redis://127.0.0.1:{to_valkey.port}/0",
             "CARELINE_LEASE_SECONDS": str(lease),
+            "CARELINE_WORKER_THREADS": str(threads),
             "CARELINE_FAULTS_TAMPER": tamper,
         }
         outlook = _Outlook(postgres.url)

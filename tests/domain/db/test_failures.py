@@ -1,6 +1,7 @@
 """What a database's failure is called, whoever raised it, and what is only a mistake of ours."""
 
 import asyncio
+import contextlib
 import sqlite3
 from typing import Any
 
@@ -103,14 +104,43 @@ async def test_a_slow_statement_is_ended_by_the_server_and_a_silent_server_by_th
         with pytest.raises(Exception, match="statement timeout") as caught:
             await db.value("SELECT pg_sleep(5)")
         assert failure_of(caught.value) is Failure.SLOW
-        await db.execute("SET statement_timeout = 0")
-        async with db.transaction():
-            await db.execute("SET LOCAL statement_timeout = 0")
-            with pytest.raises(Unavailable) as given_up:
-                async with asyncio.timeout(10):
-                    await db.value("SELECT pg_sleep(9)")
+        with pytest.raises(Unavailable) as given_up:
+            async with asyncio.timeout(10), db.transaction():
+                await db.execute("SET LOCAL statement_timeout = 0")
+                await db.value("SELECT pg_sleep(9)")
         assert given_up.value.failure is Failure.SLOW
         assert await db.value("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_the_statements_of_a_request_share_its_time(database: str) -> None:
+    async def request() -> None:
+        db.answer_within(1.0)
+        async with db.transaction():
+            for _ in range(20):
+                await db.value("SELECT pg_sleep(0.2)")
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Unavailable):
+        await asyncio.create_task(request())
+    assert asyncio.get_running_loop().time() - began < 3
+    assert await db.value("SELECT 1 FROM pg_sleep(1.2)") == 1  # whoever has not set a time has it
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_transaction_that_lost_its_session_never_says_that_it_committed(database: str) -> None:
+    await db.execute("CREATE TABLE kept (n int)")
+
+    async def request() -> None:
+        async with db.transaction():
+            await db.execute("INSERT INTO kept VALUES (1)")
+            db.answer_within(0.2)
+            with contextlib.suppress(Unavailable):
+                await db.value("SELECT pg_sleep(5)")
+
+    with pytest.raises(Unavailable):
+        await asyncio.create_task(request())
+    assert await db.value("SELECT count(*) FROM kept") == 0
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

@@ -12,6 +12,7 @@ from domain.errors import Invalid
 from domain.runs.cron import Cron, Timing
 
 BERLIN, NEW_YORK, SHANGHAI = (ZoneInfo(n) for n in ("Europe/Berlin", "America/New_York", "Asia/Shanghai"))
+SECOND = timedelta(seconds=1)
 APIA, LORD_HOWE, HAVANA = (ZoneInfo(n) for n in ("Pacific/Apia", "Australia/Lord_Howe", "America/Havana"))
 
 
@@ -82,6 +83,31 @@ def test_a_month_ends_on_its_last_day() -> None:
         "12-31 18:00 -0500",
         "03-31 18:00 -0400",
     ]
+
+
+def within_year(cron: Cron, begin: datetime, end: datetime, tz: ZoneInfo) -> list[datetime]:
+    return list(takewhile(lambda at: at < end, cron.times(begin - SECOND, tz)))
+
+
+def test_f17_every_calendar_has_its_daily_slot_once_a_day_and_its_hourly_slot_each_real_hour() -> None:
+    """The line F17 of the faults: gap and overlap, half an hour of them, a zone without either."""
+    for tz in (BERLIN, NEW_YORK, LORD_HOWE, HAVANA, SHANGHAI):
+        begin, end = (datetime(year, 1, 1, tzinfo=tz).astimezone(UTC) for year in (2025, 2026))
+        for wall in ("45 1", "15 2", "0 0"):
+            daily = within_year(Cron.of(f"{wall} * * *"), begin, end, tz)
+            days = [at.astimezone(tz).date() for at in daily]
+            assert len(days) == len(set(days)) == 365, (tz, wall)
+        hourly = within_year(Cron.of("0 * * * *"), begin, end, tz)
+        apart = {(later - at).total_seconds() / 3600 for at, later in pairwise(hourly)}
+        assert apart <= ({1.0} if tz is not LORD_HOWE else {0.5, 1.0, 1.5}), (tz, apart)
+    assert times("15 2 * * *", "2025-10-04 12:00", LORD_HOWE, 2) == ["10-05 02:30 +1100", "10-06 02:15 +1100"]
+    assert times("45 1 * * *", "2025-04-05 12:00", LORD_HOWE, 2) == ["04-06 01:45 +1100", "04-07 01:45 +1030"]
+
+
+def test_f17_a_day_that_a_month_or_a_year_lacks_has_no_slot_there() -> None:
+    assert times("0 9 29 2 *", "2025-01-01 00:00", SHANGHAI, 2) == ["02-29 09:00 +0800", "02-29 09:00 +0800"]
+    found = islice(Cron.of("0 9 31 * *").times(datetime(2025, 1, 1, tzinfo=UTC), BERLIN), 7)
+    assert [at.astimezone(BERLIN).month for at in found] == [1, 3, 5, 7, 8, 10, 12]
 
 
 @pytest.mark.parametrize(
