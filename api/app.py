@@ -12,10 +12,10 @@ from starlette.routing import Route, WebSocketRoute
 
 from api import files, health
 from api.context import Context
-from api.edge import HEADER, Guard, Numbered, View
+from api.edge import HEADER, Guard, Numbered, Traced, View
 from api.health import Vitals
 from api.schema import schema
-from domain import db, workspaces
+from domain import db, tracing, workspaces
 from domain.access import Principal
 from domain.settings import Profile, Settings
 
@@ -66,7 +66,12 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
             *files.routes(settings),
             *health.routes(vitals),
         ],
-        middleware=[Middleware(Numbered), *([cors] if settings.cors_origins else []), Middleware(Guard)],
+        middleware=[
+            Middleware(Numbered),
+            *([Middleware(Traced)] if tracing.on() else []),
+            *([cors] if settings.cors_origins else []),
+            Middleware(Guard),
+        ],
     )
 
 

@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     )
     metrics_port: int | None = Field(None, alias="CARELINE_METRICS_PORT", ge=0, le=65535)
     lease_seconds: float = Field(30, alias="CARELINE_LEASE_SECONDS", ge=1, le=3600)
+    # OpenTelemetry's own variables, of which it reads more by itself; these decide whether it is asked.
+    otlp_endpoint: str | None = Field(None, alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otlp_traces_endpoint: str | None = Field(None, alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    otlp_protocol: str = Field("", alias="OTEL_EXPORTER_OTLP_PROTOCOL")
+    traces_exporter: str = Field("otlp", alias="OTEL_TRACES_EXPORTER")
+    otel_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
 
     @field_validator("database_url")
     @classmethod
@@ -79,6 +85,35 @@ class Settings(BaseSettings):
         if urlsplit(url).scheme not in ("redis", "rediss"):
             raise ValueError("use redis://host:port/number")
         return url
+
+    @field_validator("otlp_endpoint", "otlp_traces_endpoint")
+    @classmethod
+    def _known_collector(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError("use http://host:4318")
+        return url
+
+    @field_validator("otlp_protocol")
+    @classmethod
+    def _spoken(cls, protocol: str) -> str:
+        if protocol not in ("", "http/protobuf"):
+            raise ValueError("only http/protobuf is spoken")
+        return protocol
+
+    @field_validator("traces_exporter")
+    @classmethod
+    def _known_exporter(cls, name: str) -> str:
+        if name not in ("", "otlp", "none"):
+            raise ValueError("use otlp or none")
+        return name
+
+    @field_validator("otel_disabled", mode="before")
+    @classmethod
+    def _only_true(cls, value: Any) -> Any:
+        # As its specification has it: what is not `true` does not disable.
+        return value.lower() == "true" if isinstance(value, str) else value
 
     @field_validator("metrics_port", mode="before")
     @classmethod
@@ -111,6 +146,12 @@ class Settings(BaseSettings):
                 f"CARELINE_SECRET_KEY must have at least {SHORTEST_SECRET} characters in production"
             )
         return self
+
+    @property
+    def tracing(self) -> bool:
+        """Whether spans are to be sent."""
+        to = self.otlp_endpoint or self.otlp_traces_endpoint
+        return to is not None and not self.otel_disabled and self.traces_exporter != "none"
 
     @property
     def embedded_database(self) -> bool:

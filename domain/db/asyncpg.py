@@ -71,7 +71,7 @@ class _Impatient:
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            with timed(args[0] if args else func.__name__):
+            with timed(args[0] if args else func.__name__, "postgresql"):
                 return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
         except TimeoutError as error:
             raise Unavailable(Failure.SLOW) from error

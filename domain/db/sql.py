@@ -141,7 +141,7 @@ async def execute(sql: str, /, **params: Any) -> int:
         return int((await client.execute_query(text, values))[0])
     async with client.acquire_connection() as connection:
         try:
-            with timed(text):
+            with timed(text, "postgresql"):
                 status: str = await connection.execute(text, *values)
         except TimeoutError as error:
             raise Unavailable(Failure.SLOW) from error
