@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.db.embedded import file_of, is_embedded
 
-SHORTEST_SECRET = 32
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -36,7 +35,6 @@ class Settings(BaseSettings):
     database_url: str = Field("sqlite:///.data/careline.db", alias="DATABASE_URL")
     database_connections: int = Field(16, alias="CARELINE_DATABASE_CONNECTIONS", ge=4, le=500)
     redis_url: str | None = Field(None, alias="REDIS_URL")
-    secret_key: SecretStr = Field(SecretStr(""), alias="CARELINE_SECRET_KEY")
     host: str = Field("127.0.0.1", alias="CARELINE_HOST")
     port: int = Field(8000, alias="CARELINE_PORT", ge=0, le=65535)
     log: LogStyle = Field(LogStyle.TEXT, alias="CARELINE_LOG")
@@ -69,13 +67,6 @@ class Settings(BaseSettings):
         if not known:
             raise ValueError("use sqlite:///path or postgres://user:password@host:port/name")
         return url
-
-    @field_validator("secret_key")
-    @classmethod
-    def _long_enough(cls, key: SecretStr) -> SecretStr:
-        if 0 < len(key.get_secret_value()) < SHORTEST_SECRET:
-            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
-        return key
 
     @field_validator("redis_url")
     @classmethod
@@ -140,10 +131,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "REDIS_URL needs PostgreSQL: set DATABASE_URL=postgres://…, or unset REDIS_URL "
                 "(SQLite has one process, which needs no broker)"
-            )
-        if self.profile is Profile.PRODUCTION and not self.secret_key.get_secret_value():
-            raise ValueError(
-                f"CARELINE_SECRET_KEY must have at least {SHORTEST_SECRET} characters in production"
             )
         return self
 
