@@ -1,9 +1,10 @@
 # One image for every process: `serve`, `worker`, `migrate` and the rest of the command line.
 FROM python:3.13-slim AS build
 RUN python -m venv /opt/careline
-COPY requirements.lock /opt/
+COPY requirements.lock requirements-otel.lock /opt/
 # Whatever is not what the lock says, by its hash, is not installed.
-RUN /opt/careline/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /opt/requirements.lock
+RUN /opt/careline/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
+    -r /opt/requirements.lock -r /opt/requirements-otel.lock
 COPY api /srv/careline/api
 COPY domain /srv/careline/domain
 COPY jobs /srv/careline/jobs

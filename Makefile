@@ -50,14 +50,17 @@ schema: $(RUNTIME) ## write schema.graphql from the code
 	mv schema.graphql.new schema.graphql
 
 # Versions already in the locks are kept unless a .in file contradicts them; LOCK_ARGS=--upgrade moves them all.
-lock: | $(BIN)/python ## resolve the .in files into the two hash-pinned locks, Python 3.11 and later
+lock: | $(BIN)/python ## resolve the .in files into the three hash-pinned locks, Python 3.11 and later
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv==$(UV_VERSION)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" $(LOCK_ARGS) \
 		requirements.in --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" $(LOCK_ARGS) --constraint requirements.lock \
-		requirements-dev.in --output-file requirements-dev.lock
+		requirements-otel.in --output-file requirements-otel.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" $(LOCK_ARGS) --constraint requirements.lock \
+		--constraint requirements-otel.lock requirements-dev.in --output-file requirements-dev.lock
 
 clean: ## remove caches and the JavaScript packages (.venv stays)
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
@@ -70,9 +73,9 @@ $(RUNTIME): requirements.lock | $(BIN)/python
 	$(PIP_INSTALL) -r requirements.lock
 	@touch $@
 
-$(DEV): requirements-dev.lock $(RUNTIME)
+$(DEV): requirements-dev.lock requirements-otel.lock $(RUNTIME)
 	@echo "Installing what the tests and checks need into $(VENV) ..."
-	$(PIP_INSTALL) -r requirements.lock -r requirements-dev.lock
+	$(PIP_INSTALL) -r requirements.lock -r requirements-otel.lock -r requirements-dev.lock
 	@touch $@
 
 # Plain python3 first; a version newer than the tested 3.13 is a last resort, and PYTHON= always decides.

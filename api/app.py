@@ -13,10 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import files, health
 from api.context import Context
-from api.edge import HEADER, Guard, Numbered, View
+from api.edge import HEADER, Guard, Numbered, Traced, View
 from api.health import Vitals
 from api.schema import schema
-from domain import db, workspaces
+from domain import db, tracing, workspaces
 from domain.access import Principal
 from domain.settings import Profile, Settings
 
@@ -83,6 +83,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         middleware=[
             Middleware(Scoped),
             Middleware(Numbered),
+            *([Middleware(Traced)] if tracing.on() else []),
             *([cors] if settings.cors_origins else []),
             Middleware(Guard),
         ],

@@ -1,15 +1,19 @@
-"""Counts what is asked and how it is answered, and how long that takes."""
+"""Counts what is asked and how it is answered, times it, and traces it where somebody wants that."""
 
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
 
+import structlog
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from api.errors import Code
+from domain import tracing
 from domain.figures import ERRORS, OPERATION_SECONDS
+
+MOST_OF_A_NAME = 64
 
 
 class Metered(SchemaExtension):
@@ -18,17 +22,45 @@ class Metered(SchemaExtension):
     def on_operation(self) -> Iterator[None]:
         began = time.perf_counter()
         try:
-            yield
+            if tracing.on():
+                with tracing.span("operation", quiet=lambda: self._type() == "subscription") as span:
+                    try:
+                        yield
+                    finally:
+                        self._tell(span)
+            else:
+                yield
         finally:
-            # What cannot be read is no operation: only its error is counted.
-            with contextlib.suppress(CannotGetOperationTypeError, RuntimeError):
-                type_ = self.execution_context.operation_type.value
-                if type_ != "subscription":
-                    OPERATION_SECONDS.labels(type_).observe(time.perf_counter() - began)
+            type_ = self._type()
+            if type_ not in (None, "subscription"):
+                OPERATION_SECONDS.labels(type_).observe(time.perf_counter() - began)
+
+    def _type(self) -> str | None:
+        """What cannot be read is no operation: only its error is counted."""
+        with contextlib.suppress(CannotGetOperationTypeError, RuntimeError):
+            return self.execution_context.operation_type.value
+        return None
+
+    def _tell(self, span: tracing.Span) -> None:
+        asked = self.execution_context
+        type_ = self._type() or "unreadable"
+        name = (asked.operation_name or "")[:MOST_OF_A_NAME] if type_ != "unreadable" else ""
+        span.rename(f"{type_} {name}".rstrip())
+        number = structlog.contextvars.get_contextvars().get("request", "")
+        noted = {"graphql.operation.type": type_, "graphql.operation.name": name, "careline.request": number}
+        principal = getattr(asked.context, "principal", None)
+        span.note(noted | ({"careline.workspace": principal.workspace_id} if principal else {}))
+        if codes := sorted({_code(error) for error in getattr(asked.result, "errors", None) or []}):
+            span.note({"careline.errors": codes})
+            span.failed(codes[0])
+
+
+def _code(error: GraphQLError) -> str:
+    code = str((error.extensions or {}).get("code"))
+    return code if code in Code.__members__ else "OTHER"
 
 
 def count_errors(errors: Iterable[GraphQLError]) -> None:
     """Count errors that leave for a client, by their codes."""
     for error in errors:
-        code = str((error.extensions or {}).get("code"))
-        ERRORS.labels(code if code in Code.__members__ else "OTHER").inc()
+        ERRORS.labels(_code(error)).inc()

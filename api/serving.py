@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from api import app
 from api.listening import BACKLOG, CannotStart, answering, bound_socket, unready, web_server
 from api.live import streams
-from domain import db, nudges
+from domain import db, nudges, tracing
 from domain.db import embedded
 from domain.db.connection import LOCK_SECONDS
 from domain.db.migrate import FIRST, GIVE_WAY_SECONDS, ahead, migrate, pending
@@ -107,6 +107,17 @@ async def opened(
             raise CannotStart(str(error)) from error
 
 
+@contextlib.contextmanager
+def _traced(settings: Settings) -> Iterator[None]:
+    """Tell OpenTelemetry of this process, where the settings ask for it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(tracing.telling(settings))
+        except tracing.Missing as error:
+            raise CannotStart(str(error)) from error
+        yield
+
+
 class Stop(asyncio.Event):
     """Is set when somebody asks this process to stop."""
 
@@ -152,7 +163,9 @@ async def serve(
     """
     needs_known_queues(settings)
     stop = Stop.heard()
-    if await _serve(settings, stop, before, ready):
+    with _traced(settings):
+        served = await _serve(settings, stop, before, ready)
+    if served:
         log.info("stopped", pid=os.getpid())
         return
     log.info("stopped", pid=os.getpid(), before="serving")
@@ -232,7 +245,8 @@ async def work(settings: Settings) -> None:
     needs_server(settings)
     needs_known_queues(settings)
     stop = Stop.heard()
-    async with opened(settings), working(settings) as clock, answering(settings, Vitals(settings, clock)):
-        log.info("working", pid=os.getpid(), queues=list(settings.worker_queues))
-        await stop.wait()
+    with _traced(settings):
+        async with opened(settings), working(settings) as clock, answering(settings, Vitals(settings, clock)):
+            log.info("working", pid=os.getpid(), queues=list(settings.worker_queues))
+            await stop.wait()
     log.info("stopped", pid=os.getpid())

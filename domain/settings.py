@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.db.embedded import file_of, is_embedded
 
-SHORTEST_SECRET = 32
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -36,7 +35,6 @@ class Settings(BaseSettings):
     database_url: str = Field("sqlite:///.data/careline.db", alias="DATABASE_URL")
     database_connections: int = Field(16, alias="CARELINE_DATABASE_CONNECTIONS", ge=4, le=500)
     redis_url: str | None = Field(None, alias="REDIS_URL")
-    secret_key: SecretStr = Field(SecretStr(""), alias="CARELINE_SECRET_KEY")
     host: str = Field("127.0.0.1", alias="CARELINE_HOST")
     port: int = Field(8000, alias="CARELINE_PORT", ge=0, le=65535)
     log: LogStyle = Field(LogStyle.TEXT, alias="CARELINE_LOG")
@@ -49,6 +47,12 @@ class Settings(BaseSettings):
     )
     metrics_port: int | None = Field(None, alias="CARELINE_METRICS_PORT", ge=0, le=65535)
     lease_seconds: float = Field(30, alias="CARELINE_LEASE_SECONDS", ge=1, le=3600)
+    # OpenTelemetry's own variables, of which it reads more by itself; these decide whether it is asked.
+    otlp_endpoint: str | None = Field(None, alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otlp_traces_endpoint: str | None = Field(None, alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    otlp_protocol: str = Field("", alias="OTEL_EXPORTER_OTLP_PROTOCOL")
+    traces_exporter: str = Field("otlp", alias="OTEL_TRACES_EXPORTER")
+    otel_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
 
     @field_validator("database_url")
     @classmethod
@@ -64,13 +68,6 @@ class Settings(BaseSettings):
             raise ValueError("use sqlite:///path or postgres://user:password@host:port/name")
         return url
 
-    @field_validator("secret_key")
-    @classmethod
-    def _long_enough(cls, key: SecretStr) -> SecretStr:
-        if 0 < len(key.get_secret_value()) < SHORTEST_SECRET:
-            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
-        return key
-
     @field_validator("redis_url")
     @classmethod
     def _known_broker(cls, url: str | None) -> str | None:
@@ -79,6 +76,35 @@ class Settings(BaseSettings):
         if urlsplit(url).scheme not in ("redis", "rediss"):
             raise ValueError("use redis://host:port/number")
         return url
+
+    @field_validator("otlp_endpoint", "otlp_traces_endpoint")
+    @classmethod
+    def _known_collector(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError("use http://host:4318")
+        return url
+
+    @field_validator("otlp_protocol")
+    @classmethod
+    def _spoken(cls, protocol: str) -> str:
+        if protocol not in ("", "http/protobuf"):
+            raise ValueError("only http/protobuf is spoken")
+        return protocol
+
+    @field_validator("traces_exporter")
+    @classmethod
+    def _known_exporter(cls, name: str) -> str:
+        if name not in ("", "otlp", "none"):
+            raise ValueError("use otlp or none")
+        return name
+
+    @field_validator("otel_disabled", mode="before")
+    @classmethod
+    def _only_true(cls, value: Any) -> Any:
+        # As its specification has it: what is not `true` does not disable.
+        return value.lower() == "true" if isinstance(value, str) else value
 
     @field_validator("metrics_port", mode="before")
     @classmethod
@@ -106,11 +132,13 @@ class Settings(BaseSettings):
                 "REDIS_URL needs PostgreSQL: set DATABASE_URL=postgres://…, or unset REDIS_URL "
                 "(SQLite has one process, which needs no broker)"
             )
-        if self.profile is Profile.PRODUCTION and not self.secret_key.get_secret_value():
-            raise ValueError(
-                f"CARELINE_SECRET_KEY must have at least {SHORTEST_SECRET} characters in production"
-            )
         return self
+
+    @property
+    def tracing(self) -> bool:
+        """Whether spans are to be sent."""
+        to = self.otlp_endpoint or self.otlp_traces_endpoint
+        return to is not None and not self.otel_disabled and self.traces_exporter != "none"
 
     @property
     def embedded_database(self) -> bool:

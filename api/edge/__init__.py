@@ -2,6 +2,7 @@
 
 from api.edge.guard import Guard
 from api.edge.numbering import HEADER, Numbered
+from api.edge.tracing import Traced
 from api.edge.view import Authenticate, MakeContext, View
 
-__all__ = ["HEADER", "Authenticate", "Guard", "MakeContext", "Numbered", "View"]
+__all__ = ["HEADER", "Authenticate", "Guard", "MakeContext", "Numbered", "Traced", "View"]

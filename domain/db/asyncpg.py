@@ -97,7 +97,7 @@ class _Watched:
     """Notes slow statements."""
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-        with timed(args[0] if args else func.__name__):
+        with timed(args[0] if args else func.__name__, "postgresql"):
             return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
 
 

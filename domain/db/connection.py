@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tortoise.connection import get_connections
 from tortoise.context import TortoiseContext, set_global_context
@@ -80,9 +80,9 @@ def config(
         credentials = {
             "host": parts.hostname or "localhost",
             "port": parts.port or 5432,
-            "user": parts.username,
-            "password": parts.password,
-            "database": parts.path.lstrip("/"),
+            "user": unquote(parts.username or "") or None,
+            "password": unquote(parts.password or "") or None,
+            "database": unquote(parts.path.lstrip("/")),
             "minsize": 1,
             "maxsize": connections,
             "timeout": CONNECT_SECONDS,

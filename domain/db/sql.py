@@ -140,7 +140,7 @@ async def execute(sql: str, /, **params: Any) -> int:
     if not is_postgres():
         return int((await client.execute_query(text, values))[0])
     async with client.acquire_connection() as connection:
-        with timed(text):
+        with timed(text, "postgresql"):
             status: str = await connection.execute(text, *values)
     count = status.rsplit(" ", 1)[-1]
     return int(count) if count.isdigit() else 0

@@ -60,15 +60,15 @@ class _Watched:
     """Notes the slow statements."""
 
     async def execute_insert(self, query: str, values: list[Any]) -> Any:
-        with timed(query):
+        with timed(query, "sqlite"):
             return await super().execute_insert(query, values)  # type: ignore[misc]
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
-        with timed(query):
+        with timed(query, "sqlite"):
             return await super().execute_query(query, values)  # type: ignore[misc]
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
-        with timed(query):
+        with timed(query, "sqlite"):
             return await super().execute_query_dict(query, values)  # type: ignore[misc]
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from domain import db, journal, timekeeping
+from domain import db, journal, timekeeping, tracing
 from domain.access import Principal
 from domain.errors import DomainError, ErrorCode
 from domain.journal import Entry
 from domain.paging import askable
-from domain.runs.models import ENDED, WAITING, Run, RunState
+from domain.runs.models import ACTIVE, ENDED, WAITING, Run, RunState
 from domain.runs.work import Overlap, kinds
 
 RETRIED_AT_MOST = 1000
@@ -72,7 +72,7 @@ async def enqueue(
         if declared.overlap is Overlap.SKIP and unique_key is not None:
             serving = await _of_key(who, kind, unique_key, lock=True)
             if serving is not None:
-                return serving
+                return _pointed_to(serving)
         given = {
             "workspace_id": who.workspace_id,
             "kind": kind,
@@ -99,15 +99,23 @@ async def enqueue(
         if declared.overlap is Overlap.CANCEL_RUNNING and unique_key is not None:
             await _end_running(who, kind, unique_key)
         if made:
-            return db.hydrate(Run, [{**_fresh(), **given, **made[0]}])[0]
+            return _pointed_to(db.hydrate(Run, [{**_fresh(), **given, **made[0]}])[0])
         assert unique_key is not None
         waiting = await _of_key(who, kind, unique_key, lock=False)
     # Between the two statements a worker may have taken it: then it serves all the same.
     return (
-        waiting
+        _pointed_to(waiting)
         if waiting is not None
         else await enqueue(who, kind, args, unique_key=unique_key, run_at=run_at, slot=slot)
     )
+
+
+def _pointed_to(run: Run) -> Run:
+    """The run, and a link to it from the span of whoever asked: no column has to carry the trace."""
+    if tracing.on():
+        fence = run.fence if run.state in ACTIVE else run.fence + 1
+        tracing.point_to(run.span_ids(fence), {"careline.run": run.id, "careline.kind": run.kind})
+    return run
 
 
 async def _of_key(who: Principal, kind: str, key: str, *, lock: bool) -> Run | None:
@@ -171,7 +179,7 @@ async def retry(who: Principal, run_id: int) -> Run:
         run = await Run.load(who.workspace_id, run_id)
         if run.state not in (RunState.FAILED, RunState.CANCELLED):
             raise RunNotFailed(f"this run is {run.state.value}", current=run)
-        return await _again(who, run)
+        return _pointed_to(await _again(who, run))
 
 
 async def retry_all(who: Principal, where: Q) -> tuple[list[Run], bool]:

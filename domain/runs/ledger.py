@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from domain import db, figures, journal, timekeeping
+from domain import db, figures, journal, timekeeping, tracing
 from domain.access import system
 from domain.errors import DomainError
 from domain.runs.claiming import claim
@@ -46,7 +46,11 @@ async def do(run: Run, lease_seconds: float, settled: Callable[[], None] | None 
     declared = kinds[run.kind]
     limit = asyncio.timeout(declared.deadline_seconds)
     bound = structlog.contextvars.bound_contextvars(run=run.id, kind=run.kind, attempt=run.attempt)
-    with db.within(run.workspace_id), bound:
+    noted = {"careline.run": run.id, "careline.kind": run.kind, "careline.workspace": run.workspace_id}
+    noted |= {"careline.attempt": run.attempt, "careline.queue": run.queue}
+    ids = run.span_ids(run.fence) if tracing.on() else None
+    traced = tracing.span(f"run {run.kind}", noted, kind="CONSUMER", ids=ids)
+    with db.within(run.workspace_id), bound, traced as span:
         try:
             async with limit:
                 with HEART.holding(run, limit) as hold:
@@ -57,12 +61,16 @@ async def do(run: Run, lease_seconds: float, settled: Callable[[], None] | None 
                 ENDINGS.succeed_soon(run, result or {}, _failed, settled)
                 soon = True
         except Fenced:
+            span.failed("FENCED")
             log.warning("run_fenced")
         except Cancelled:
+            span.note({"careline.cancelled": True})
             await _cancelled(run)
         except Refused as error:
+            span.failed(error.code)
             await _fail(run, error.code, str(error), final=True)
         except DomainError as error:
+            span.failed(error.problems[0].code.value)
             await _fail(run, error.problems[0].code.value, str(error), final=True)
         except asyncio.CancelledError:
             # The process is stopping: the run goes back without an attempt used up.
@@ -70,6 +78,7 @@ async def do(run: Run, lease_seconds: float, settled: Callable[[], None] | None 
                 await asyncio.shield(give_back(run))
             raise
         except Exception as error:
+            span.failed("DEADLINE" if limit.expired() else type(error).__name__)
             if limit.expired() and hold.lost:
                 log.warning("run_fenced")  # whoever has it now decides how it ends
             elif limit.expired():

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from tortoise import Model, fields
 
+from domain import tracing
 from domain.db import Document, Index, Instant, choice
 from domain.records import Record
 
@@ -81,6 +82,10 @@ class Run(Record):
     queued_at = Instant()
     started_at = Instant(null=True)
     finished_at = Instant(null=True)
+
+    def span_ids(self, fence: int) -> tracing.Ids:
+        """Of what is told of the attempt with this fence, known to whoever asks for the run beforehand."""
+        return tracing.ids_of(f"run {self.workspace_id} {self.id} {self.queued_at.timestamp()}", str(fence))
 
     class Meta:
         table = "runs"

@@ -35,6 +35,7 @@ FLOOR = {
     "settings",
     "texts",
     "timekeeping",
+    "tracing",
 }
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 SCOPES = (*FUNCTIONS, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

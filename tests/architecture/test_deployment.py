@@ -99,7 +99,9 @@ def test_every_deployment_keeps_one_pod_and_its_selectors_find_its_pods() -> Non
 def test_the_image_is_built_in_two_stages_from_hashes_and_runs_as_nobody() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert len(re.findall(r"^FROM ", text, re.M)) == 2
-    assert "--require-hashes -r /opt/requirements.lock" in text
+    assert re.search(
+        r"--require-hashes \\\n +-r /opt/requirements.lock -r /opt/requirements-otel.lock$", text, re.M
+    )
     last = text.rpartition("\nFROM ")[2]
     user = re.search(r"^USER (\d+)$", last, re.M)
     assert user and int(user[1]) > 0
@@ -108,7 +110,7 @@ def test_the_image_is_built_in_two_stages_from_hashes_and_runs_as_nobody() -> No
     copied = set(re.findall(r"^COPY (\w+) /srv", text, re.M))
     kept = set((ROOT / ".dockerignore").read_text().split())
     assert copied == {"api", "domain", "jobs"}
-    assert {f"!{name}" for name in copied | {"requirements.lock"}} <= kept
+    assert {f"!{name}" for name in copied | {"requirements.lock", "requirements-otel.lock"}} <= kept
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)

@@ -46,6 +46,11 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 @pytest.fixture
 async def told(client: httpx2.AsyncClient, log: io.StringIO) -> Place:
     """A workspace through which every canary flew: the good ways, the refused ones and the failing ones."""
+    return await fly(client)
+
+
+async def fly(client: httpx2.AsyncClient) -> Place:
+    """Let every canary fly through a workspace of its own."""
     place = await settle_in(client, "Aviary")
     await place.fill()
     owner = place.owner

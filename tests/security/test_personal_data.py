@@ -4,21 +4,24 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 import structlog
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from api import logs
 from api.ids import global_id, row_id
-from domain import db, runs
+from domain import db, runs, tracing
 from domain.access import Role
 from domain.customers import Customer
 from domain.files import File
 from domain.runs import Run
-from domain.settings import LogStyle
+from domain.settings import LogStyle, Settings
 from tests.security import surface
-from tests.security.canaries import CANARY, PERSONAL, canaries_in, log, told
+from tests.security.canaries import CANARY, PERSONAL, canaries_in, fly, log, told
 from tests.security.conftest import Place, on_sqlite
 from tests.security.filling import perform
 from tests.security.rows import differences, snapshot
@@ -84,6 +87,25 @@ async def test_no_canary_is_logged_or_told_when_something_breaks(
         if "exception" in line
     )
     assert canaries_in(log.getvalue().encode().decode("unicode_escape")) == []
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    kept = InMemorySpanExporter()
+    with tracing.telling(Settings(), kept):
+        yield kept
+
+
+async def test_no_canary_is_told_to_a_trace(
+    spans: InMemorySpanExporter, client: httpx2.AsyncClient, log: io.StringIO
+) -> None:
+    with tracing.span("around all of it"):  # also the runs' statements
+        await fly(client)
+    told = spans.get_finished_spans()
+    texts = " ".join(span.to_json(indent=None) for span in told).encode().decode("unicode_escape")
+    for part in ("INSERT INTO", "POST /graphql", "mutation", "run report_build", "run customers_import"):
+        assert part in texts, part
+    assert canaries_in(texts) == []
 
 
 @on_sqlite
