@@ -3,6 +3,7 @@
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
+from domain.db.readonly import is_read_only
 from domain.db.schema import references_to
 from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, within
 from domain.db.scope import SETTING as SCOPE
@@ -50,6 +51,7 @@ __all__ = [
     "insert_many",
     "instant_of",
     "is_postgres",
+    "is_read_only",
     "is_unique_violation",
     "lock",
     "one",
