@@ -41,8 +41,12 @@ def presentable(error: Exception) -> GraphQLError:
 def _unavailable(error: GraphQLError, failure: db.Failure) -> GraphQLError:
     """The database is away or overloaded: nobody's mistake, and worth another try."""
     structlog.get_logger(__name__).warning("database_unavailable", failure=failure.value)
+    if failure is db.Failure.MIGRATING:
+        message = "The database is being brought up to date and takes no changes; try again in a moment."
+    else:
+        message = "The database cannot serve this just now; try again in a moment."
     return GraphQLError(
-        "The database cannot serve this just now; try again in a moment.",
+        message,
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,

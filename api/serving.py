@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import IO
 
 import structlog
 from starlette.applications import Starlette
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from api import app
 from api.listening import BACKLOG, CannotStart, answering, bound_socket, unready, web_server
 from api.live import streams
+from api.making_way import beside, making_way, taken
 from domain import db, nudges, tracing
 from domain.db import embedded
 from domain.db.connection import LOCK_SECONDS
@@ -34,10 +36,13 @@ class BrokenOff(Exception):
 
 
 @contextlib.contextmanager
-def only_process(settings: Settings) -> Iterator[None]:
-    """Hold the embedded database for this process alone: SQLite has one writer."""
+def only_process(settings: Settings, *, migrating: bool = False) -> Iterator[IO[str] | None]:
+    """Hold the embedded database for this process alone: SQLite has one writer. The lock, where there is one.
+
+    Who migrates may have it while a server has it too, which makes way.
+    """
     if not settings.embedded_database:
-        yield
+        yield None
         return
     file = settings.database_file
     path = file.with_name(f"{file.name}.lock")
@@ -49,18 +54,20 @@ def only_process(settings: Settings) -> Iterator[None]:
             f"cannot make the database {settings.database_url}: {error.strerror}: {error.filename}"
         ) from error
     with opened_lock as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not taken(lock, fcntl.LOCK_EX):
+            if migrating:
+                with beside(file, lock):
+                    yield lock
+                return
             lock.seek(0)
             raise CannotStart(
                 f"another Careline process ({lock.read().strip() or 'unknown'}) has {settings.database_url}; "
                 "talk to it over GraphQL"
-            ) from None
+            )
         lock.truncate(0)
         lock.write(f"pid {os.getpid()}")
         lock.flush()
-        yield
+        yield lock
 
 
 @contextlib.asynccontextmanager
@@ -81,7 +88,7 @@ async def opened(
     Raises:
         CannotStart: it is away, in use, or behind.
     """
-    with only_process(settings):
+    with only_process(settings, migrating=migrating) as lock:
         try:
             seconds = ANSWER_SECONDS if answering else MIGRATE_SECONDS if migrating else WORK_SECONDS
             async with db.open_database(
@@ -101,7 +108,11 @@ async def opened(
                     )
                 if newer := await ahead(settings.database_url):
                     log.warning("schema_newer", steps=newer, means="a newer version has migrated it")
-                async with db.keeping_time(), nudges.across_processes(settings.database_url):
+                async with contextlib.AsyncExitStack() as stack:
+                    if lock is not None and not migrating:
+                        await stack.enter_async_context(making_way(settings.database_file, lock))
+                    await stack.enter_async_context(db.keeping_time())
+                    await stack.enter_async_context(nudges.across_processes(settings.database_url))
                     yield
         except (db.Unreachable, BrokerAway) as error:
             raise CannotStart(str(error)) from error

@@ -96,7 +96,8 @@ class Clock:
         while True:
             try:
                 async with asyncio.timeout(SLOW_SECONDS):
-                    await what()
+                    if not db.is_read_only():  # what is due meanwhile is due afterwards too
+                        await what()
             except TimeoutError:
                 log.error("clock_stalled", loop=name, seconds=SLOW_SECONDS)
             except Exception as error:

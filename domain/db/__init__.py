@@ -5,6 +5,7 @@ from domain.db.connection import Unreachable, dialect, is_postgres, open_databas
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
 from domain.db.patience import ANSWER_SECONDS, answer_within
+from domain.db.readonly import is_read_only
 from domain.db.schema import references_to
 from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, nowhere, within
 from domain.db.scope import SETTING as SCOPE
@@ -54,6 +55,7 @@ __all__ = [
     "insert_many",
     "instant_of",
     "is_postgres",
+    "is_read_only",
     "is_unique_violation",
     "keeping_time",
     "lock",

@@ -18,6 +18,7 @@ class Failure(StrEnum):
     SLOW = "DATABASE_SLOW"
     FULL = "DATABASE_FULL"
     CLASH = "DATABASE_CLASH"
+    MIGRATING = "DATABASE_MIGRATING"
 
     @property
     def undone(self) -> bool:

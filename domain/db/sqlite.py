@@ -5,6 +5,7 @@ one cancelled request would stop the process for ever. BEGIN IMMEDIATE makes two
 instead of failing when the second one upgrades its lock.
 """
 
+import re
 from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
@@ -12,7 +13,10 @@ from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionConte
 from tortoise.connection import get_connections
 
 from domain.db.ending import finished
+from domain.db.readonly import check_writable
 from domain.db.slowness import timed
+
+_CHANGES = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|ALTER|DROP)\b", re.IGNORECASE)
 
 
 class _Transaction(SqliteTransactionContext):
@@ -20,6 +24,7 @@ class _Transaction(SqliteTransactionContext):
         await self._trxlock.acquire()
         token = None
         try:
+            check_writable()
             await self.ensure_connection()
             token = self.token = get_connections().set(self.connection_name, self.connection)
             await self.connection.begin()
@@ -85,6 +90,20 @@ class Client(_Watched, SqliteClient):
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_Writer(self), self._lock)
+
+    async def execute_insert(self, query: str, values: list[Any]) -> Any:
+        check_writable()
+        return await super().execute_insert(query, values)
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
+        if _CHANGES.match(query):
+            check_writable()
+        return await super().execute_query(query, values)
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
+        if _CHANGES.match(query):
+            check_writable()
+        return await super().execute_query_dict(query, values)
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         async with self._in_transaction() as writer:

@@ -61,7 +61,8 @@ async def _principal(key_id: str, secret: str) -> Principal:
     now = timekeeping.machine_now()
     if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         raise BadCredential
-    if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
+    stale = key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60
+    if stale and not db.is_read_only():
         await ApiKey.filter(id=key.id).update(last_used_at=now)
     return await _principal_of_key(key)
 
