@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults.load import Client
 from tests.faults.test_f01_workers import DOUBLED, ended, queued
+from tests.faults.test_f15_clocks import fired, overdue, touched
 from tests.faults.town import Town
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -34,11 +35,22 @@ def many(town: Town, count: int) -> list[int]:
     return [*statement, *(run_id for (run_id,) in ids)]
 
 
-def test_f03_flushed_with_five_hundred_queued(town: Town) -> None:
+async def test_f03_flushed_with_five_hundred_queued_and_two_hundred_timers_due(
+    town: Town, client: Client
+) -> None:
     assert town.valkey is not None
+    task = await touched(client, town, "f03")
+    for place in town.workers:
+        place.now.freeze()
     ids = many(town, 500)
+    overdue(town, task, "f03", 200)
     town.valkey.flush()
+    for place in town.workers:
+        place.now.thaw()
+    began = time.monotonic()
     drained(town, ids, 60)
+    fired(town, "f03", 200)
+    assert time.monotonic() - began <= 10 + 2  # and what the machine makes of it
 
 
 def test_f04_killed_without_persistence_with_five_hundred_queued(town: Town) -> None:
