@@ -21,7 +21,7 @@ from tortoise.exceptions import TransactionManagementError
 
 from domain.db.ending import finished
 from domain.db.failures import Failure, Unavailable
-from domain.db.scope import NOWHERE, SETTING, scope
+from domain.db.scope import SETTING, scope
 from domain.db.slowness import timed
 
 UNKNOWN = "?"
@@ -39,7 +39,8 @@ async def _acquired(pool: Any) -> Any:
 class _Scoped(asyncpg.Connection):  # type: ignore[misc]
     """A connection that knows the scope its session is set to."""
 
-    scope: str = NOWHERE
+    scope: str = UNKNOWN
+    """Of a new one it is not known: behind a pooler its session may be an old one."""
 
 
 class _Connection(PoolConnectionWrapper[Any]):
