@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from api import logs
+from api import logs, steering
 from api.board import show_runs
 from api.client import Client, Failed, follow_import
 from api.listening import MOST_WORKERS, CannotStart
@@ -25,6 +25,14 @@ from domain.settings import BadSettings, Settings, from_environment
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, help="Careline: customer care and retention.")
 WHERE = Path(".data/demo.json")
+Url = Annotated[str | None, typer.Option(help="The server's URL.", envvar="CARELINE_URL")]
+ApiKey = Annotated[str | None, typer.Option(help="An API key.", envvar="CARELINE_API_KEY")]
+States = Annotated[
+    list[RunState] | None, typer.Option(case_sensitive=False, help="Only of this state; may be repeated.")
+]
+Kinds = Annotated[list[str] | None, typer.Option(help="Only of this kind; may be repeated.")]
+OfQueue = Annotated[str | None, typer.Option(help="All runs of this queue.")]
+OfKind = Annotated[str | None, typer.Option(help="All runs of this kind.")]
 
 
 def _settings(**overrides: Any) -> Settings:
@@ -186,8 +194,8 @@ def demo(
 def import_command(
     kind: Annotated[str, typer.Argument(help="customers or orders.")],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
-    url: Annotated[str | None, typer.Option(help="The server's URL.", envvar="CARELINE_URL")] = None,
-    api_key: Annotated[str | None, typer.Option(help="An API key.", envvar="CARELINE_API_KEY")] = None,
+    url: Url = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Send a CSV file to a server and follow its import."""
     if kind not in ("customers", "orders"):
@@ -195,19 +203,70 @@ def import_command(
     _run(follow_import(_client(url, api_key), kind, file))
 
 
-@cli.command()
+runs_cli = typer.Typer(invoke_without_command=True)
+cli.add_typer(runs_cli, name="runs")
+
+
+@runs_cli.callback()
 def runs(
-    url: Annotated[str | None, typer.Option(help="The server's URL.", envvar="CARELINE_URL")] = None,
-    api_key: Annotated[str | None, typer.Option(help="An API key.", envvar="CARELINE_API_KEY")] = None,
+    context: typer.Context,
+    url: Url = None,
+    api_key: ApiKey = None,
     watch: Annotated[bool, typer.Option(help="Go on showing them.")] = False,
-    state: Annotated[
-        list[RunState] | None, typer.Option(case_sensitive=False, help="Only of this state; may be repeated.")
-    ] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only of this kind; may be repeated.")] = None,
+    state: States = None,
+    kind: Kinds = None,
 ) -> None:
-    """Show machine work on a server: its queues and its latest runs."""
+    """Show machine work on a server, its queues and its latest runs; or steer it."""
+    if context.invoked_subcommand is None:
+        states = [each.value for each in state or []]
+        _run(show_runs(_client(url, api_key), watch=watch, states=states, kinds=kind or []))
+    elif given := [name for name in context.params if _written(context, name)]:
+        option = given[0].replace("_", "-")
+        _stop(f"write --{option} behind {context.invoked_subcommand}")
+
+
+def _written(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line itself; the environment's are for all commands."""
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+
+
+@runs_cli.command("cancel")
+def cancel_runs(
+    ids: Annotated[list[str], typer.Argument(help="Ids of runs.")], url: Url = None, api_key: ApiKey = None
+) -> None:
+    """Ask runs to end: at once if they wait, at their next step if they run."""
+    _run(steering.cancel(_client(url, api_key), ids))
+
+
+@runs_cli.command("retry")
+def retry_runs(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of runs.")] = None,
+    state: States = None,
+    kind: Kinds = None,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Queue failed and cancelled runs again: those named, or all of a state or kind."""
     states = [each.value for each in state or []]
-    _run(show_runs(_client(url, api_key), watch=watch, states=states, kinds=kind or []))
+    _run(steering.retry(_client(url, api_key), ids or [], states, kind or []))
+
+
+@runs_cli.command("pause")
+def pause_runs(
+    queue: OfQueue = None,
+    kind: OfKind = None,
+    reason: Annotated[str, typer.Option(help="Why, for the others to read.")] = "",
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Start no more runs of a queue or kind until it is resumed; what runs goes on."""
+    _run(steering.pause(_client(url, api_key), queue, kind, reason))
+
+
+@runs_cli.command("resume")
+def resume_runs(queue: OfQueue = None, kind: OfKind = None, url: Url = None, api_key: ApiKey = None) -> None:
+    """Let a paused queue or kind go on."""
+    _run(steering.resume(_client(url, api_key), queue, kind))
 
 
 def _client(url: str | None, api_key: str | None) -> Client:

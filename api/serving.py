@@ -97,6 +97,11 @@ async def opened(
                 connections=settings.database_connections,
                 lock_seconds=GIVE_WAY_SECONDS if migrating else LOCK_SECONDS,
             ):
+                if not settings.embedded_database and await db.shares_sessions(settings.database_url):
+                    raise CannotStart(
+                        "clients share the database's sessions, as behind PgBouncer in transaction mode: "
+                        "one would see another's workspace. Use session mode, or no pooler"
+                    )
                 if settings.embedded_database or migrating:
                     missing = await pending(settings.database_url)
                     behind = bool(missing) and missing[0] != FIRST
@@ -147,6 +152,12 @@ class Stop(asyncio.Event):
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop._heard, number)
         return stop
+
+
+async def _look_at_the_wall() -> None:
+    """Say so where nothing but our own conditions keeps one workspace from another's rows."""
+    if (gap := await db.gap()) is not None:
+        log.warning("wall_missing", why=gap, what="row-level security does not hold: see docs/operations.md")
 
 
 def needs_known_queues(settings: Settings) -> None:
@@ -203,6 +214,7 @@ async def _serve(
         await stack.enter_async_context(
             opened(settings, answering=answering, meanwhile=lambda: unready(socket_of_this()))
         )
+        await _look_at_the_wall()
         bound = socket_of_this()
         clock = None
         if settings.redis_url:
@@ -258,6 +270,7 @@ async def work(settings: Settings) -> None:
     stop = Stop.heard()
     with _traced(settings):
         async with opened(settings), working(settings) as clock, answering(settings, Vitals(settings, clock)):
+            await _look_at_the_wall()
             log.info("working", pid=os.getpid(), queues=list(settings.worker_queues))
             await stop.wait()
     log.info("stopped", pid=os.getpid())

@@ -3,7 +3,8 @@
 #
 #   DATABASE_URL=... deploy/backup.sh FILE
 #
-# PostgreSQL: needs pg_dump of the server's major version or later. SQLite: needs python3.
+# PostgreSQL: needs pg_dump of the server's major version or later, and the URL of a role that row-level
+# security does not hold for (careline_backup): for any other, pg_dump refuses. SQLite: needs python3.
 set -eu
 umask 077
 file=${1:?say which file to write}

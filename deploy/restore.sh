@@ -3,7 +3,8 @@
 #
 #   DATABASE_URL=... deploy/restore.sh FILE
 #
-# PostgreSQL: the database must be there and be empty. SQLite: the file must not be there.
+# PostgreSQL: the database must be there, be empty and belong to the URL's role, the owner of the tables
+# (careline_owner); then `careline migrate --grant-to careline` gives the other its rights. SQLite: the file must not be there.
 set -eu
 umask 077
 file=${1:?say which file to restore}

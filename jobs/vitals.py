@@ -46,6 +46,8 @@ class Vitals:
             seen = await runs.clock_seen()
             if seen is None or seen > UNSEEN_SECONDS:
                 found["workers"] = "none seen: nothing falls due, and no run starts"
+            if (gap := await db.gap()) is not None:
+                found["wall"] = f"{gap}: row-level security does not hold"
         return found
 
     async def _is_broker_away(self) -> bool:

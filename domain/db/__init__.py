@@ -25,6 +25,7 @@ from domain.db.sql import (
     value,
 )
 from domain.db.values import day_of, document_of, instant_of
+from domain.db.wall import gap, shares_sessions
 
 __all__ = [
     "ANSWER_SECONDS",
@@ -50,6 +51,7 @@ __all__ = [
     "everywhere",
     "execute",
     "failure_of",
+    "gap",
     "hydrate",
     "in_transaction",
     "insert_many",
@@ -66,6 +68,7 @@ __all__ = [
     "pool_use",
     "references_to",
     "rows",
+    "shares_sessions",
     "transaction",
     "try_lock",
     "value",

@@ -24,7 +24,7 @@ from tortoise.exceptions import TransactionManagementError
 from domain.db.ending import finished
 from domain.db.failures import Failure, Unavailable
 from domain.db.patience import remaining
-from domain.db.scope import NOWHERE, SETTING, scope
+from domain.db.scope import SETTING, scope
 from domain.db.slowness import timed
 
 UNKNOWN = "?"
@@ -45,7 +45,8 @@ async def _acquired(pool: Any) -> Any:
 class _Session(asyncpg.Connection):  # type: ignore[misc]
     """A connection that knows the scope it is set to, and how long whoever uses it may wait."""
 
-    scope: str = NOWHERE
+    scope: str = UNKNOWN
+    """Of a new one it is not known: behind a pooler its session may be an old one."""
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         with self._in_time(timeout) as left:

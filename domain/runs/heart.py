@@ -150,7 +150,7 @@ class _Beat:
         self._lease = lease_seconds
         self._loop = loop
         self._main = threading.get_ident()
-        self._renewed = time.monotonic()
+        self._renewed = HEART.ticked = time.monotonic()  # what ticked before us says nothing of now
         self._blocked = False
         self.stop = threading.Event()
 
@@ -169,12 +169,10 @@ class _Beat:
                     async with asyncio.timeout(every):
                         if connection is None or connection.is_closed():
                             connection = await asyncpg.connect(
-                                self._url,
-                                server_settings={
-                                    "application_name": "careline heart",
-                                    db.SCOPE: db.EVERYWHERE,
-                                },
+                                self._url, server_settings={"application_name": "careline heart"}
                             )
+                            # Not with the session's start, where a pooler may leave it out.
+                            await connection.execute(f"SET {db.SCOPE} = '{db.EVERYWHERE}'")
                         await self._renew(connection)
                 except Exception as error:
                     log.warning("heart_failed", error=type(error).__name__)

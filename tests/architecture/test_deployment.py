@@ -92,8 +92,34 @@ def test_every_deployment_keeps_one_pod_and_its_selectors_find_its_pods() -> Non
     assert {budget["minAvailable"] for budget in budgets} == {1}
     (service,) = [each["spec"] for each in found if each["kind"] == "Service"]
     assert service["selector"] in labels
-    (secret,) = [each["stringData"] for each in found if each["kind"] == "Secret"]
-    assert set(secret) <= VARIABLES
+    secrets = [each["stringData"] for each in found if each["kind"] == "Secret"]
+    assert len(secrets) == 2 and all(set(secret) <= VARIABLES for secret in secrets)
+
+
+MIGRATE = ["migrate", "--grant-to", "careline"]
+"""As the owner of the tables, for the role that serves and works."""
+
+
+def test_only_the_migration_is_told_who_owns_the_tables() -> None:
+    """What serves must not: row-level security would not hold for it."""
+    for name, service in careline_services().items():
+        owns = "careline_owner" in service["environment"]["DATABASE_URL"]
+        assert owns is (name == "migrate") is (service["command"] == MIGRATE)
+    for name, pod in pods().items():
+        (container,) = pod["containers"]
+        (given,) = container["envFrom"]
+        owner = given["secretRef"]["name"] == "careline-owner"
+        assert owner is (name == "careline-migrate") is (container["args"] == MIGRATE)
+    for unit in UNITS:
+        text = unit.read_text()
+        migrates = unit.stem == "careline-migrate"
+        assert (f"/careline/{'migrate' if migrates else 'careline'}.env\n" in text) is True
+        assert (f"careline {' '.join(MIGRATE)}\n" in text) is migrates
+    folder = ROOT / "deploy/systemd"
+    assert "careline_owner" in (folder / "migrate.env.example").read_text()
+    assert "careline_owner" not in (folder / "careline.env.example").read_text()
+    made = (ROOT / "deploy/roles.sql").read_text()
+    assert "CREATE ROLE careline LOGIN NOSUPERUSER NOBYPASSRLS" in made
 
 
 def test_the_image_is_built_in_two_stages_from_hashes_and_runs_as_nobody() -> None:
@@ -121,8 +147,8 @@ def test_a_unit_runs_a_command_as_its_own_user_and_gives_it_time_to_stop(unit: P
     assert said["ExecStart"].split()[1] in commands()
     assert said["User"] == "careline"
     assert said["Type"] == "oneshot" or seconds(said["TimeoutStopSec"]) >= GRACE_SECONDS
-    example = (ROOT / "deploy/systemd/careline.env.example").read_text()
-    assert set(re.findall(r"^(\w+)=", example, re.M)) <= VARIABLES
+    for example in (ROOT / "deploy/systemd").glob("*.env.example"):
+        assert set(re.findall(r"^(\w+)=", example.read_text(), re.M)) <= VARIABLES
 
 
 SYSTEMD = {

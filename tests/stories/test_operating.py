@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.servers import Postgres, Valkey
+from tests.servers import ROLE, Postgres, Valkey
 from tests.servers.process import free_port
 from tests.stories.processes import Process, ask, command, started
 
@@ -28,7 +28,7 @@ ORDERS = 60_000
 @pytest.fixture
 def database(postgres_server: Postgres, postgres_template: str) -> Iterator[str]:
     name = f"operating_{os.getpid()}"
-    yield postgres_server.create_database(name, template=postgres_template)
+    yield postgres_server.create_database(name, template=postgres_template, role=ROLE)
     postgres_server.drop_database(name)
 
 
