@@ -17,23 +17,26 @@ async def space(name: str = "Bench") -> Principal:
 
 async def fill(who: Principal, count: int) -> None:
     """Queue so many no-op runs with their journal lines, as if that had been done one by one."""
-    async with db.transaction():
-        await db.execute(
-            """WITH made AS (
-                 INSERT INTO runs (workspace_id, version, kind, queue, priority, state, args, run_at,
-                   attempt, max_attempts, fence, deadline_seconds, progress_done, progress_unit,
-                   progress_message, errors, started_by, queued_at)
-                 SELECT :workspace, 1, :kind, 'default', 100, 'QUEUED', '{}', {now}, 0, 8, 0, 3600, 0, '', '',
-                   '[]', 'bench', {now} FROM generate_series(1, :count) RETURNING id)
-               INSERT INTO journal (workspace_id, name, subject, subject_id, at, recorded_at, actor, data)
-               SELECT :workspace, 'run.queued', 'run', id, {now}, {now}, 'bench', '{}' FROM made""",
-            workspace=who.workspace_id,
-            kind=NOTHING,
-            count=count,
-        )
-    while await feeds.number(who.workspace_id):
+    while await feeds.number(who.workspace_id):  # what came before has its places
         pass
-    await db.execute("UPDATE feeds SET reacted = head WHERE workspace_id = :id", id=who.workspace_id)
+    await db.execute(
+        """WITH made AS (
+             INSERT INTO runs (workspace_id, version, kind, queue, priority, state, args, run_at,
+               attempt, max_attempts, fence, deadline_seconds, progress_done, progress_unit,
+               progress_message, errors, started_by, queued_at)
+             SELECT :workspace, 1, :kind, 'default', 100, 'QUEUED', '{}', {now}, 0, 8, 0, 3600, 0, '', '',
+               '[]', 'bench', {now} FROM generate_series(1, :count) RETURNING id),
+           passed AS (
+             UPDATE feeds SET head = head + :count, reacted = head + :count
+             WHERE workspace_id = :workspace RETURNING head - :count AS before)
+           INSERT INTO journal (workspace_id, position, name, subject, subject_id, at, recorded_at, actor,
+             data)
+           SELECT :workspace, before + row_number() OVER (ORDER BY id), 'run.queued', 'run', id, {now}, {now},
+             'bench', '{}' FROM made, passed""",
+        workspace=who.workspace_id,
+        kind=NOTHING,
+        count=count,
+    )
     await db.execute("ANALYZE")
 
 

@@ -54,7 +54,7 @@ async def flood(stage: Stage, args: argparse.Namespace, board: Board) -> None:
             id=many.workspace_id,
         )
     board.add(
-        at_most("doorbells outstanding, at most", max(doorbells, default=0), DOORBELLS, ""),
+        at_most("doorbells of waiting runs, at most", max(doorbells, default=0), DOORBELLS, ""),
         Figure("runs per second, all the rest", f"{rest:,.0f}/s"),
         at_most("left in the queue", left, 0, "runs", f" of {args.queued:,} after {DRAIN_SECONDS} s at most"),
         at_most("lost or done again, of those not left", args.queued - left - done, 0, "runs"),
@@ -111,7 +111,7 @@ async def _other_starts(who: Principal) -> float:
 
 
 async def _watch(url: str, seen: list[int]) -> None:
-    """How many doorbells Valkey holds, waiting or taken, looked at ten times a second."""
+    """How many doorbells of waiting runs Valkey holds, rung or taken, looked at ten times a second."""
     client = redis.Redis.from_url(url)
     while True:
         seen.append(await asyncio.to_thread(_outstanding, client))
@@ -119,4 +119,5 @@ async def _watch(url: str, seen: list[int]) -> None:
 
 
 def _outstanding(client: redis.Redis) -> int:
-    return sum(client.hlen(key) for key in client.scan_iter(match="dramatiq:*.msgs", count=1000))
+    keys = client.scan_iter(match="dramatiq:*.msgs", count=1000)
+    return sum(client.hlen(key) for key in keys if key != b"dramatiq:timers.msgs")

@@ -27,6 +27,8 @@ HAND_OVER_SECONDS = 1.0
 """How long a pull that is broken off may take to hand over what it has claimed already."""
 GATHER_SECONDS = 0.002
 """How long a pull waits for more hands to become free: one statement serves them all."""
+PULL_SECONDS = 0.015
+"""At a crowd of nudges, how long after a pull the next one follows: it finds more, for the same price."""
 LEAD_GATHER_SECONDS = 0.02
 """How long the leader waits for more lines to number."""
 DUE_SECONDS = 0.1
@@ -51,7 +53,7 @@ class Clock:
         self._lease_seconds = lease_seconds
         self._alone = alone
         self._leadership = Leadership(WORKER)
-        self._rescued = self._called = 0.0
+        self._rescued = self._called = self._pulled = 0.0
         self._looked, self._overlooked = float("-inf"), False
         self._kept_house = [time.monotonic()] * len(CRONTAB)
         self._pulling, self._leading = asyncio.Event(), asyncio.Event()
@@ -73,10 +75,10 @@ class Clock:
         with nudges.WORK.listening(self._pulling.set), nudges.WORK.listening(self._leading.set):
             loops = [
                 asyncio.create_task(
-                    self._round("pull", self.pull, self._pulling, GATHER_SECONDS), name="puller"
+                    self._round("pull", self.pull, self._pulling, self._gather), name="puller"
                 ),
                 asyncio.create_task(
-                    self._round("lead", self.tick, self._leading, LEAD_GATHER_SECONDS), name="leader"
+                    self._round("lead", self.tick, self._leading, lambda: LEAD_GATHER_SECONDS), name="leader"
                 ),
             ]
             try:
@@ -90,7 +92,7 @@ class Clock:
                         await self._leadership.resign()
 
     async def _round(
-        self, name: str, what: Callable[[], Awaitable[None]], stir: asyncio.Event, gather: float
+        self, name: str, what: Callable[[], Awaitable[None]], stir: asyncio.Event, gather: Callable[[], float]
     ) -> None:
         db.enter_everywhere()  # what is due, and for whom, is asked of all workspaces at once
         while True:
@@ -109,8 +111,11 @@ class Clock:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await stir.wait()
-                    await asyncio.sleep(gather)
+                    await asyncio.sleep(gather())
             stir.clear()
+
+    def _gather(self) -> float:
+        return max(GATHER_SECONDS, self._pulled + PULL_SECONDS - time.monotonic())
 
     async def pull(self) -> None:
         """Take runs for the free hands of this process; another round follows at once where more may wait."""
@@ -118,6 +123,7 @@ class Clock:
             await runs.give_back(run)
         if not (rooms := self._hands.room()):
             return
+        self._pulled = time.monotonic()
         taking = asyncio.create_task(self._take(rooms), name="take")
         try:
             await asyncio.wait([taking])

@@ -172,12 +172,13 @@ async def _taken_at_once(
 ) -> list[Run]:
     """For PostgreSQL: choose, mark and tell in one statement; kinds with a limit need a lock and follow."""
     # An array, not a join: a join is planned by the size the table had when the statement was prepared.
+    # And the state said so that no index of what is queued seems to answer: all of it would be read.
     told, more = journal.told_of_runs(f"worker:{os.getpid()}", "run.started")
     limited = [name for name in params["kinds"] if kinds[name].limit is not None]
     found = await db.rows(
         f"""{candidate}, changed AS (
               UPDATE runs SET {_TAKEN}
-              WHERE id = ANY (ARRAY(SELECT candidate.id FROM candidate)) AND state = 'QUEUED'
+              WHERE id = ANY (ARRAY(SELECT candidate.id FROM candidate)) AND state || '' = 'QUEUED'
                 AND kind NOT IN :limited
               RETURNING *), {told}
             SELECT candidate.id AS candidate_id, candidate.workspace_id AS candidate_workspace_id,
