@@ -99,7 +99,14 @@ class Events(SSETransport):
     def encode_next(self, response: Any, encode_json: JSONEncoder) -> str:
         event = super().encode_next(response, encode_json)
         cursor = _cursor(response)
-        return f"id: {cursor}\r\n{event}" if cursor else event
+        return f"id: {cursor}\n{event}" if cursor else event
+
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        # Lines end as urql looks for them: it finds no event that ends in CR LF.
+        return f"event: {event}\ndata: {data or ''}\n\n"
+
+    def encode_comment(self, comment: str) -> str:
+        return f": {comment}\n\n"
 
 
 def _cursor(response: Mapping[str, Any]) -> str | None:

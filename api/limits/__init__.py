@@ -62,7 +62,7 @@ class Limits(SchemaExtension):
     def _refusals(self, document: DocumentNode) -> Iterator[GraphQLError]:
         bounds = self.bounds
         variables = self.execution_context.variables or {}
-        if fault := self._fault_in_inputs(document, variables):
+        if fault := self._fault_in_name(document) or self._fault_in_inputs(document, variables):
             yield fault
             return
         if (count := len(document.definitions)) > bounds.definitions:
@@ -93,6 +93,15 @@ class Limits(SchemaExtension):
         for what, limit, maximum, figure in measured:
             if figure > maximum:
                 yield limited(what, limit, maximum, figure)
+
+    def _fault_in_name(self, document: DocumentNode) -> GraphQLError | None:
+        """Strawberry runs the first of several operations when it is told no name; nobody asked for that."""
+        operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+        if len(operations) < 2 or self.execution_context._provided_operation_name is not None:
+            return None
+        return GraphQLError(
+            "Say in operationName which operation to run.", extensions={"code": "BAD_REQUEST"}
+        )
 
     def _fault_in_inputs(self, document: DocumentNode, variables: Mapping[str, Any]) -> GraphQLError | None:
         if fault := fault_in_text(self.execution_context.query, variables):
