@@ -12,8 +12,9 @@ from starlette.routing import Route, WebSocketRoute
 
 from api import files, health
 from api.context import Context
-from api.edge import HEADER, Guard, Numbered, View
+from api.edge import HEADER, RATE_HEADERS, Guard, Numbered, View
 from api.health import Vitals
+from api.limits import Buckets, Terms
 from api.schema import schema
 from domain import db, workspaces
 from domain.access import Principal
@@ -35,19 +36,27 @@ async def authenticate(authorization: str | None) -> Caller | None:
         return None
 
 
-def _context(caller: Any, connection: HTTPConnection) -> Context:
-    if caller:
-        db.enter(caller.principal.workspace_id)
-    over_http = connection.scope["type"] == "http"
-    return Context(caller.principal, caller.authorization, over_http) if caller else Context(None)
+def _terms(settings: Settings) -> Terms:
+    buckets = None
+    if settings.rate_points:
+        buckets = Buckets(settings.rate_points, settings.rate_per_second, settings.redis_url)
+    return Terms(settings.introspects, settings.operation_seconds, buckets)
 
 
 def create(settings: Settings, vitals: Vitals) -> Starlette:
     """The application of one process. The database must be open while it serves."""
+    terms = _terms(settings)
+
+    def context(caller: Any, connection: HTTPConnection) -> Context:
+        db.enter(caller.principal.workspace_id)
+        over_http = connection.scope["type"] == "http"
+        return Context(caller.principal, caller.authorization, over_http, terms)
+
     view = View(
         schema,
         authenticate=authenticate,
-        make_context=_context,
+        make_context=context,
+        max_subscriptions=settings.streams_per_socket,
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,
     )
@@ -56,7 +65,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         allow_origins=list(settings.cors_origins),
         allow_methods=["GET", "POST"],
         allow_headers=["authorization", "content-type", "last-event-id"],
-        expose_headers=[HEADER],
+        expose_headers=[HEADER, "Retry-After", *RATE_HEADERS],
     )
     return Starlette(
         routes=[

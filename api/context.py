@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import strawberry
 
 from api.errors import Code, coded
+from api.limits import FREE, Terms
 from api.loaders import Fetch, Loaders
 from domain import timekeeping
 from domain.access import Principal
@@ -24,6 +25,7 @@ class Context:
     authorization: str | None = None
     over_http: bool = False
     """Whether it came as a plain request rather than through a socket."""
+    terms: Terms = FREE
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

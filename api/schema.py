@@ -12,7 +12,7 @@ from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
-from api.limits import Limits
+from api.limits import Limits, Rationed
 from api.masking import Mask
 from api.metering import Metered
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
@@ -73,6 +73,7 @@ def build() -> Schema:
             Metered,
             Mask,
             Limits,
+            Rationed,
             lambda: ParserCache(maxsize=CACHED),
             lambda: ValidationCache(maxsize=CACHED),
         ],

@@ -76,7 +76,7 @@ class View(GraphQL[object, None]):
         try:
             response = await self._answer(request, media)
         except Refused as refused:
-            response = refusal(refused.status, refused.message, refused.headers, media)
+            response = refusal(refused.status, refused.why, refused.headers, media)
         except ClientDisconnect:
             return
         except Exception as error:
