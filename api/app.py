@@ -12,9 +12,10 @@ from starlette.routing import Route, WebSocketRoute
 
 from api import files, health
 from api.context import Context
-from api.edge import HEADER, RATE_HEADERS, Guard, Numbered, View
+from api.edge import HEADER, RATE_HEADERS, Guard, Numbered, Turnstile, View
 from api.health import Vitals
 from api.limits import Buckets, Terms
+from api.live import Hub
 from api.schema import schema
 from domain import db, workspaces
 from domain.access import Principal
@@ -40,7 +41,7 @@ def _terms(settings: Settings) -> Terms:
     buckets = None
     if settings.rate_points:
         buckets = Buckets(settings.rate_points, settings.rate_per_second, settings.redis_url)
-    return Terms(settings.introspects, settings.operation_seconds, buckets)
+    return Terms(settings.introspects, settings.operation_seconds, buckets, settings.feed_days)
 
 
 def create(settings: Settings, vitals: Vitals) -> Starlette:
@@ -52,11 +53,14 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         over_http = connection.scope["type"] == "http"
         return Context(caller.principal, caller.authorization, over_http, terms)
 
+    turnstile = Turnstile(settings.sockets_per_key, settings.sockets_per_workspace)
     view = View(
         schema,
         authenticate=authenticate,
         make_context=context,
         max_subscriptions=settings.streams_per_socket,
+        follow=Hub(schema, authenticate, context).follow,
+        admit=lambda caller: turnstile.enter(caller.principal),
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import strawberry
 
@@ -12,6 +12,9 @@ from api.limits import FREE, Terms
 from api.loaders import Fetch, Loaders
 from domain import timekeeping
 from domain.access import Principal
+
+if TYPE_CHECKING:
+    from api.live.reading import Reader
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -26,6 +29,10 @@ class Context:
     over_http: bool = False
     """Whether it came as a plain request rather than through a socket."""
     terms: Terms = FREE
+    reader: "Reader | None" = None
+    """Of an event that is made once for many subscribers: where it stands in the feed."""
+    resume: str | None = None
+    """The cursor that a browser sends by itself when it comes back to a stream."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

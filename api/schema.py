@@ -11,6 +11,7 @@ import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
+from api.feed import FeedQueries, FeedSubscriptions
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits, Rationed
 from api.masking import Mask
@@ -31,6 +32,7 @@ QUERIES: list[type[Any]] = [
     TaskQueries,
     CampaignQueries,
     KpiQueries,
+    FeedQueries,
 ]
 MUTATIONS: list[type[Any]] = [
     WorkspaceMutations,
@@ -45,7 +47,7 @@ MUTATIONS: list[type[Any]] = [
     CampaignMutations,
     KpiMutations,
 ]
-SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions]
+SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions, FeedSubscriptions]
 CACHED = 512
 
 

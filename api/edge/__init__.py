@@ -3,6 +3,7 @@
 from api.edge.answers import RATE_HEADERS
 from api.edge.guard import Guard
 from api.edge.numbering import HEADER, Numbered
+from api.edge.turnstile import Turnstile
 from api.edge.view import Authenticate, MakeContext, View
 
-__all__ = ["HEADER", "RATE_HEADERS", "Authenticate", "Guard", "MakeContext", "Numbered", "View"]
+__all__ = ["HEADER", "RATE_HEADERS", "Authenticate", "Guard", "MakeContext", "Numbered", "Turnstile", "View"]

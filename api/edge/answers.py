@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
-from strawberry.http.streaming import JSONEncoder, SSETransport
 from strawberry.schema.schema import StreamResult
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
@@ -106,33 +105,6 @@ async def settled(start: Callable[[], Awaitable[StreamResult]]) -> AsyncGenerato
         ended = failed(error)
         count_errors(ended.errors or ())
         yield ended
-
-
-class Events(SSETransport):
-    """Server-sent events whose `id` is the cursor of the change they carry.
-
-    A browser sends the last one back as `Last-Event-ID` when it connects again.
-    """
-
-    def encode_next(self, response: Any, encode_json: JSONEncoder) -> str:
-        event = super().encode_next(response, encode_json)
-        cursor = _cursor(response)
-        return f"id: {cursor}\n{event}" if cursor else event
-
-    def encode_event(self, event: str, data: str | None = None) -> str:
-        # Lines end as urql looks for them: it finds no event that ends in CR LF.
-        return f"event: {event}\ndata: {data or ''}\n\n"
-
-    def encode_comment(self, comment: str) -> str:
-        return f": {comment}\n\n"
-
-
-def _cursor(response: Mapping[str, Any]) -> str | None:
-    for value in (response.get("data") or {}).values():
-        cursor = value.get("cursor") if isinstance(value, dict) else None
-        if isinstance(cursor, str) and cursor.isascii() and cursor.isprintable():
-            return cursor
-    return None
 
 
 def _response(body: object, status: int, media: str, headers: Mapping[str, str] | None) -> Response:

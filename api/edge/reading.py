@@ -38,6 +38,8 @@ class Asked:
     variables: dict[str, Any] | None
     operation_name: str | None
     extensions: dict[str, Any] | None
+    resume: str | None = None
+    """The last event that a browser has seen of a stream it comes back to."""
 
 
 def decode(data: str | bytes) -> object:

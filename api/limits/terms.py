@@ -13,6 +13,8 @@ class Terms:
     operation_seconds: float | None = None
     """How long a query or mutation may take, its statements included."""
     buckets: Buckets | None = None
+    feed_days: float = 7
+    """How long a cursor of the feed can be come back to."""
 
 
 FREE = Terms()

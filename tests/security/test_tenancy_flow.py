@@ -12,7 +12,7 @@ from api import live
 from api.context import Context
 from api.ids import global_id
 from api.schema import schema
-from domain import customers, feeds, files, kpis, segments
+from domain import customers, feeds, files, kpis, nudges, segments
 from domain.access import Principal
 from domain.customers import LeadSource
 from tests.conftest import NOON
@@ -132,7 +132,7 @@ async def test_subscribers_see_nothing_while_another_workspace_changes(place: Pl
     for name in surface.root("subscription").fields:
         async with subscribed(place.house.owner, name) as stream:
             first = asyncio.ensure_future(anext(stream))
-            while not live.nudges.NEWS._listeners:
+            while not nudges.NEWS._listeners:
                 await asyncio.sleep(0)
             await fill_more(stranger)
             await asyncio.sleep(0.05)
