@@ -11,6 +11,7 @@ import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
+from api.deprecating import Deprecations
 from api.feed import FeedQueries, FeedSubscriptions
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits, Rationed
@@ -76,6 +77,7 @@ def build() -> Schema:
             Mask,
             Limits,
             Rationed,
+            Deprecations,
             lambda: ParserCache(maxsize=CACHED),
             lambda: ValidationCache(maxsize=CACHED),
         ],
