@@ -17,7 +17,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test faults faults-named bench-runs lint lock schema clean
+.PHONY: help demo test faults faults-named bench-runs bench-live lint lock schema release-schema clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ faults-named: $(DEV) ## each named fault by itself, with its target (ARGS="-k f0
 bench-runs: $(DEV) ## time machine work beside plain Dramatiq (ARGS="--quick", or --parts idle,flood)
 	$(BIN)/python -m bench.runs $(ARGS)
 
+bench-live: $(DEV) ## time one event to many subscribers beside bare websockets (ARGS="--rounds 20 --subscribers 100 1000")
+	$(BIN)/python -m bench.live $(ARGS)
+
 lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,6 +51,9 @@ lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 schema: $(RUNTIME) ## write schema.graphql from the code
 	$(BIN)/python -m api schema > schema.graphql.new || { rm -f schema.graphql.new; exit 1; }
 	mv schema.graphql.new schema.graphql
+
+release-schema: schema ## keep schema.graphql as what is released: from then on nothing of it may break unannounced
+	cp schema.graphql tests/contract/released.graphql
 
 # Versions already in the locks are kept unless a .in file contradicts them; LOCK_ARGS=--upgrade moves them all.
 lock: | $(BIN)/python ## resolve the .in files into the three hash-pinned locks, Python 3.11 and later

@@ -13,8 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import files, health
 from api.context import Context
-from api.edge import HEADER, Guard, Numbered, Traced, View
+from api.edge import HEADER, RATE_HEADERS, Guard, Numbered, Traced, Turnstile, View
 from api.health import Vitals
+from api.limits import Buckets, Terms
+from api.live import Hub
 from api.schema import schema
 from domain import db, tracing, workspaces
 from domain.access import Principal
@@ -38,11 +40,11 @@ async def authenticate(authorization: str | None) -> Caller | None:
         return None
 
 
-def _context(caller: Any, connection: HTTPConnection) -> Context:
-    if caller:
-        db.enter(caller.principal.workspace_id)
-    over_http = connection.scope["type"] == "http"
-    return Context(caller.principal, caller.authorization, over_http) if caller else Context(None)
+def _terms(settings: Settings) -> Terms:
+    buckets = None
+    if settings.rate_points:
+        buckets = Buckets(settings.rate_points, settings.rate_per_second, settings.redis_url)
+    return Terms(settings.introspects, settings.operation_seconds, buckets, settings.feed_days)
 
 
 class Scoped:
@@ -58,10 +60,21 @@ class Scoped:
 
 def create(settings: Settings, vitals: Vitals) -> Starlette:
     """The application of one process. The database must be open while it serves."""
+    terms = _terms(settings)
+
+    def context(caller: Any, connection: HTTPConnection) -> Context:
+        db.enter(caller.principal.workspace_id)
+        over_http = connection.scope["type"] == "http"
+        return Context(caller.principal, caller.authorization, over_http, terms)
+
+    turnstile = Turnstile(settings.sockets_per_key, settings.sockets_per_workspace)
     view = View(
         schema,
         authenticate=authenticate,
-        make_context=_context,
+        make_context=context,
+        max_subscriptions=settings.streams_per_socket,
+        follow=Hub(schema, authenticate, context).follow,
+        admit=lambda caller: turnstile.enter(caller.principal),
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,
     )
@@ -70,7 +83,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         allow_origins=list(settings.cors_origins),
         allow_methods=["GET", "POST"],
         allow_headers=["authorization", "content-type", "last-event-id"],
-        expose_headers=[HEADER],
+        expose_headers=[HEADER, "Retry-After", *RATE_HEADERS],
     )
     return Starlette(
         routes=[

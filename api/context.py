@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import strawberry
 
 from api.errors import Code, coded
+from api.limits import FREE, Terms
 from api.loaders import Fetch, Loaders
 from domain import timekeeping
 from domain.access import Principal
+
+if TYPE_CHECKING:
+    from api.live.reading import Reader
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -24,6 +28,11 @@ class Context:
     authorization: str | None = None
     over_http: bool = False
     """Whether it came as a plain request rather than through a socket."""
+    terms: Terms = FREE
+    reader: "Reader | None" = None
+    """Of an event that is made once for many subscribers: where it stands in the feed."""
+    resume: str | None = None
+    """The cursor that a browser sends by itself when it comes back to a stream."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

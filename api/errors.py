@@ -1,10 +1,12 @@
 """The coded errors at the top of a response: the caller's fault, said plainly."""
 
 from enum import StrEnum
+from typing import Any
 
 from graphql import GraphQLError
 
 from domain.errors import DomainError
+from domain.paging import TooMany
 
 
 class Code(StrEnum):
@@ -27,4 +29,13 @@ def bad_request(error: DomainError) -> GraphQLError:
     """A query's no: there is no payload that could carry a refusal. It names the argument, and once."""
     path = error.problems[0].field
     named = not path or str(error).startswith(f"{path[-1]} ")
-    return coded(Code.BAD_REQUEST, str(error) if named else f"{'.'.join(path)}: {error}")
+    message = str(error) if named else f"{'.'.join(path)}: {error}"
+    return GraphQLError(message, extensions=refused_as(error))
+
+
+def refused_as(error: DomainError) -> dict[str, Any]:
+    """The extensions of a query's no."""
+    if isinstance(error, TooMany):
+        figures = {"limit": "pageSize", "maximum": error.maximum, "measured": error.measured}
+        return {"code": Code.LIMITED.value, **figures}
+    return {"code": Code.BAD_REQUEST.value}

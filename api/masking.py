@@ -12,6 +12,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import StreamExecutionResult
 
+from api.errors import refused_as
 from domain import db
 from domain.errors import DomainError
 
@@ -73,7 +74,10 @@ def _coded(error: GraphQLError) -> dict[str, Any]:
         maximum = int(found[1])
         # The parser stops at the first token too many, so that is how far it measured.
         return {"code": "LIMITED", "limit": "tokens", "maximum": maximum, "measured": maximum + 1}
-    return {"code": "BAD_REQUEST"}
+    origin: Exception | None = error
+    while isinstance(origin, GraphQLError):
+        origin = origin.original_error
+    return refused_as(origin) if isinstance(origin, DomainError) else {"code": "BAD_REQUEST"}
 
 
 def _incident(error: GraphQLError) -> GraphQLError:

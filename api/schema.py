@@ -11,8 +11,10 @@ import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
+from api.deprecating import Deprecations
+from api.feed import FeedQueries, FeedSubscriptions
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
-from api.limits import Limits
+from api.limits import Limits, Rationed
 from api.masking import Mask
 from api.metering import Metered
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
@@ -31,6 +33,7 @@ QUERIES: list[type[Any]] = [
     TaskQueries,
     CampaignQueries,
     KpiQueries,
+    FeedQueries,
 ]
 MUTATIONS: list[type[Any]] = [
     WorkspaceMutations,
@@ -45,7 +48,7 @@ MUTATIONS: list[type[Any]] = [
     CampaignMutations,
     KpiMutations,
 ]
-SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions]
+SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions, FeedSubscriptions]
 CACHED = 512
 
 
@@ -73,6 +76,8 @@ def build() -> Schema:
             Metered,
             Mask,
             Limits,
+            Rationed,
+            Deprecations,
             lambda: ParserCache(maxsize=CACHED),
             lambda: ValidationCache(maxsize=CACHED),
         ],

@@ -5,7 +5,7 @@ gaps that fill later and a reader who has seen place n has seen all before it. N
 numbers or reacts just now: a process that is frozen in the midst of it holds up nobody's clock.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -218,3 +218,23 @@ async def lines_after(workspace_id: int, position: int, limit: int = BATCH) -> l
         .order_by("position")
         .limit(limit)
     )
+
+
+async def lines_about(
+    workspace_id: int, position: int, subjects: Collection[str], limit: int = BATCH
+) -> list[JournalLine]:
+    """The lines behind a place that are about these subjects, in order."""
+    return (
+        await JournalLine.filter(
+            workspace_id=workspace_id, position__gt=position, subject__in=sorted(subjects)
+        )
+        .order_by("position")
+        .limit(limit)
+    )
+
+
+async def count_about(workspace_id: int, position: int, subjects: Collection[str]) -> int:
+    """How many lines behind a place are about these subjects, whoever may see them."""
+    return await JournalLine.filter(
+        workspace_id=workspace_id, position__gt=position, subject__in=sorted(subjects)
+    ).count()

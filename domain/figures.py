@@ -1,6 +1,7 @@
-"""What this process counts for its operators: totals by closed words, never whose or what.
+"""What this process counts for its operators: totals by closed words, never of what or of whom.
 
-A label's value is a code, a state or a kind of the code's own; nothing of a workspace or a person.
+A label's value is a code, a state or a kind of the code's own; nothing of a workspace or a person. The one
+exception is who still uses what is deprecated, and it names a key by its number alone.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -28,3 +29,9 @@ RUNS_LOST = Counter(
     "careline_runs_lost", "Runs whose worker went away, found by this process.", registry=REGISTRY
 )
 RUNS_POISONED = Counter("careline_runs_poisoned", "Lost runs that are not tried again.", registry=REGISTRY)
+DEPRECATED_USES = Counter(
+    "careline_deprecated_uses",
+    "Operations that named what is deprecated, by its place in the schema and the caller's number.",
+    ["place", "caller"],
+    registry=REGISTRY,
+)

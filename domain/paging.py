@@ -27,6 +27,14 @@ class BadCursor(Invalid):
     """Not a cursor of this list."""
 
 
+class TooMany(Invalid):
+    """More items than a page has."""
+
+    def __init__(self, field: str, asked: int) -> None:
+        super().__init__(f"{field} must be between 1 and {MAXIMUM}, got {asked}", field=field)
+        self.maximum, self.measured = MAXIMUM, asked
+
+
 @dataclass(frozen=True)
 class Slice:
     """Which page: the first or the last so many, after or before a cursor."""
@@ -41,7 +49,9 @@ class Slice:
             raise Invalid("give first or last, not both", field="last")
         for name in ("first", "last"):
             size = getattr(self, name)
-            if size is not None and not 1 <= size <= MAXIMUM:
+            if size is not None and size > MAXIMUM:
+                raise TooMany(name, size)
+            if size is not None and size < 1:
                 raise Invalid(f"{name} must be between 1 and {MAXIMUM}, got {size}", field=name)
 
     @property

@@ -41,6 +41,14 @@ class Settings(BaseSettings):
     profile: Profile = Field(Profile.DEVELOPMENT, alias="CARELINE_PROFILE")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="CARELINE_CORS_ORIGINS")
     upload_limit_bytes: int = Field(512 * 2**20, alias="CARELINE_UPLOAD_LIMIT_BYTES", gt=0)
+    introspection: bool | None = Field(None, alias="CARELINE_INTROSPECTION")
+    operation_seconds: float = Field(10, alias="CARELINE_OPERATION_SECONDS", ge=0.1, le=600)
+    rate_points: int = Field(10_000, alias="CARELINE_RATE_POINTS", ge=0)
+    rate_per_second: float = Field(1_000, alias="CARELINE_RATE_PER_SECOND", gt=0)
+    streams_per_socket: int = Field(20, alias="CARELINE_STREAMS_PER_SOCKET", ge=1)
+    sockets_per_key: int = Field(10, alias="CARELINE_SOCKETS_PER_KEY", ge=1)
+    sockets_per_workspace: int = Field(200, alias="CARELINE_SOCKETS_PER_WORKSPACE", ge=1)
+    feed_days: float = Field(7, alias="CARELINE_FEED_DAYS", gt=0)
     worker_threads: int = Field(8, alias="CARELINE_WORKER_THREADS", ge=2, le=64)
     worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(
         ("timers", "default", "recompute", "reports"), alias="CARELINE_WORKER_QUEUES"
@@ -106,7 +114,7 @@ class Settings(BaseSettings):
         # As its specification has it: what is not `true` does not disable.
         return value.lower() == "true" if isinstance(value, str) else value
 
-    @field_validator("metrics_port", mode="before")
+    @field_validator("metrics_port", "introspection", mode="before")
     @classmethod
     def _off(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -139,6 +147,11 @@ class Settings(BaseSettings):
         """Whether spans are to be sent."""
         to = self.otlp_endpoint or self.otlp_traces_endpoint
         return to is not None and not self.otel_disabled and self.traces_exporter != "none"
+
+    @property
+    def introspects(self) -> bool:
+        """Whether the schema may be asked for: where nothing is said, in development only."""
+        return self.profile is Profile.DEVELOPMENT if self.introspection is None else self.introspection
 
     @property
     def embedded_database(self) -> bool:

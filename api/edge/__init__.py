@@ -1,8 +1,20 @@
 """Where GraphQL meets the network: what comes in is checked, what goes out is well formed."""
 
+from api.edge.answers import RATE_HEADERS
 from api.edge.guard import Guard
 from api.edge.numbering import HEADER, Numbered
 from api.edge.tracing import Traced
+from api.edge.turnstile import Turnstile
 from api.edge.view import Authenticate, MakeContext, View
 
-__all__ = ["HEADER", "Authenticate", "Guard", "MakeContext", "Numbered", "Traced", "View"]
+__all__ = [
+    "HEADER",
+    "RATE_HEADERS",
+    "Authenticate",
+    "Guard",
+    "MakeContext",
+    "Numbered",
+    "Traced",
+    "Turnstile",
+    "View",
+]

@@ -1,5 +1,6 @@
 """How results become HTTP: status codes, media types, and streams that always end with an answer."""
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
-from strawberry.http.streaming import JSONEncoder, SSETransport
 from strawberry.schema.schema import StreamResult
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from api.edge.reading import GRAPHQL_JSON, JSON
 from api.errors import Code, coded
+from api.limits import RATE
 from api.masking import presentable
 from api.metering import count_errors
 
@@ -21,6 +22,8 @@ MAX_ERRORS = 5
 
 REQUEST_ERROR_STATUS = 400
 """For a request that could not be run; a later text of the specification asks for 422."""
+
+RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 _STATUS_OF_CODE = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "INTERNAL": 500, "UNAVAILABLE": 503}
 
@@ -45,24 +48,38 @@ def is_request_error(result: ExecutionResult) -> bool:
 
 
 def respond(result: ExecutionResult, media: str) -> Response:
-    status = 200
+    status, headers = 200, rate_headers(result.extensions)
     count_errors((result.errors or [])[:MAX_ERRORS])
     if is_request_error(result):
         assert result.errors
-        code = (result.errors[0].extensions or {}).get("code")
+        said = result.errors[0].extensions or {}
+        code = said.get("code")
         refused = REQUEST_ERROR_STATUS if media == GRAPHQL_JSON else 200
-        status = _STATUS_OF_CODE.get(str(code), refused)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+        status = 429 if said.get("limit") == RATE else _STATUS_OF_CODE.get(str(code), refused)
+        if said.get("retryAfterSeconds"):
+            headers["Retry-After"] = str(said["retryAfterSeconds"])
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return _response(payload(result), status, media, headers)
 
 
+def rate_headers(extensions: Mapping[str, Any] | None) -> dict[str, str]:
+    """What is left to the caller, for whoever reads headers rather than `extensions.cost`."""
+    throttle = ((extensions or {}).get("cost") or {}).get("throttle")
+    if not throttle:
+        return {}
+    most, left = throttle["maximumAvailable"], throttle["currentlyAvailable"]
+    full_in = math.ceil(max(0, most - left) / throttle["restoreRate"])
+    return dict(zip(RATE_HEADERS, (f"{most:g}", f"{left:.0f}", str(full_in)), strict=True))
+
+
 def refusal(
-    status: int, message: str, headers: Mapping[str, str] | None = None, media: str = JSON
+    status: int, why: str | GraphQLError, headers: Mapping[str, str] | None = None, media: str = JSON
 ) -> Response:
     """The answer to a request that GraphQL never saw."""
-    count_errors([coded(Code.BAD_REQUEST, message)])
-    error = {"message": message, "extensions": {"code": "BAD_REQUEST"}}
-    return _response({"errors": [error]}, status, media, headers)
+    error = coded(Code.BAD_REQUEST, why) if isinstance(why, str) else why
+    count_errors([error])
+    return _response({"errors": [error.formatted]}, status, media, headers)
 
 
 def failed(error: Exception) -> PreExecutionError:
@@ -88,26 +105,6 @@ async def settled(start: Callable[[], Awaitable[StreamResult]]) -> AsyncGenerato
         ended = failed(error)
         count_errors(ended.errors or ())
         yield ended
-
-
-class Events(SSETransport):
-    """Server-sent events whose `id` is the cursor of the change they carry.
-
-    A browser sends the last one back as `Last-Event-ID` when it connects again.
-    """
-
-    def encode_next(self, response: Any, encode_json: JSONEncoder) -> str:
-        event = super().encode_next(response, encode_json)
-        cursor = _cursor(response)
-        return f"id: {cursor}\r\n{event}" if cursor else event
-
-
-def _cursor(response: Mapping[str, Any]) -> str | None:
-    for value in (response.get("data") or {}).values():
-        cursor = value.get("cursor") if isinstance(value, dict) else None
-        if isinstance(cursor, str) and cursor.isascii() and cursor.isprintable():
-            return cursor
-    return None
 
 
 def _response(body: object, status: int, media: str, headers: Mapping[str, str] | None) -> Response:

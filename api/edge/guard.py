@@ -5,6 +5,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.edge.answers import refusal
+from api.limits import limited
 
 ALLOWED = ("GET", "POST")
 
@@ -44,12 +45,14 @@ class Guard:
             async with asyncio.timeout(self.body_seconds):
                 body = await self._read(receive)
         except TimeoutError:
-            await refusal(408, "The body took too long.", {"Connection": "close"})(scope, receive, send)
+            most = self.body_seconds
+            late = limited("The seconds of the body", "bodySeconds", most, most)
+            await refusal(408, late, {"Connection": "close"})(scope, receive, send)
             return
         if body is None:
             return
         if len(body) > self.max_bytes:
-            await self._too_large()(scope, receive, send)
+            await self._too_large(len(body))(scope, receive, send)
             return
         await self.app(scope, _replay(bytes(body), receive), send)
 
@@ -57,15 +60,18 @@ class Guard:
         if scope["method"] not in ALLOWED:
             return refusal(405, "GraphQL takes GET and POST.", {"Allow": ", ".join(ALLOWED)})
         if len(scope["query_string"]) > self.max_query_bytes:
-            return refusal(414, "The address is too long; use POST.")
+            measured = len(scope["query_string"])
+            return refusal(
+                414, limited("The bytes of the address's query", "queryBytes", self.max_query_bytes, measured)
+            )
         headers = dict(scope["headers"])
         if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
             return refusal(415, "Encoded bodies are not taken.", {"Accept-Encoding": "identity"})
         length = headers.get(b"content-length", b"0")
         if not length.isdigit():
             return refusal(400, "The content length is not a number.")
-        if len(length) > 18 or int(length) > self.max_bytes:
-            return self._too_large()
+        if (said := min(int(length[:19]), 10**18)) > self.max_bytes:
+            return self._too_large(said)
         return None
 
     async def _read(self, receive: Receive) -> bytearray | None:
@@ -80,8 +86,9 @@ class Guard:
             more = message.get("more_body", False)
         return body
 
-    def _too_large(self) -> ASGIApp:
-        return refusal(413, f"The body is larger than {self.max_bytes} bytes.", {"Connection": "close"})
+    def _too_large(self, measured: int) -> ASGIApp:
+        refused = limited("The bytes of the body", "bodyBytes", self.max_bytes, measured)
+        return refusal(413, refused, {"Connection": "close"})
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

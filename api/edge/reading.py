@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.requests import Request
 
+from api.limits import limited
+
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
@@ -19,10 +21,12 @@ _TOKENS_READ = 2_000
 class Refused(Exception):
     """A request that is answered before GraphQL sees it."""
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, status: int, why: str | GraphQLError, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(str(why))
         self.status = status
-        self.message = message
+        self.why = why
         self.headers = headers
 
 
@@ -34,6 +38,8 @@ class Asked:
     variables: dict[str, Any] | None
     operation_name: str | None
     extensions: dict[str, Any] | None
+    resume: str | None = None
+    """The last event that a browser has seen of a stream it comes back to."""
 
 
 def decode(data: str | bytes) -> object:
@@ -59,7 +65,7 @@ async def read(request: Request) -> Asked:
         raise Refused(415, f"The body has to be {JSON} in UTF-8.")
     body = _decoded(await request.body(), "The body is not valid JSON.")
     if isinstance(body, list):
-        raise Refused(400, "Batching is not enabled.")
+        raise Refused(400, limited("The operations of one request", "batch", 1, len(body)))
     if not isinstance(body, dict):
         raise Refused(400, "The body has to be a JSON object.")
     return _asked(body)

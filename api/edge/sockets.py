@@ -1,13 +1,13 @@
 """Operations over a WebSocket: every message is checked, every operation stands alone."""
 
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Any, Protocol, cast
 
+from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
-from strawberry.schema.schema import StreamResult
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
@@ -17,22 +17,23 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     Message,
     SubscribeMessage,
 )
-from strawberry.types.execution import PreExecutionError
 
-from api.edge.answers import encode, failed, settled
+from api.edge.answers import encode, failed
 from api.edge.numbering import numbered_operation
-from api.edge.reading import decode
+from api.edge.pushing import Push
+from api.edge.reading import Asked, decode
 from api.limits import limited
 from api.masking import presentable
 
 MAX_ID = 128
+TRY_LATER = 1013
 MAX_REASON = 123
 """The bytes that a close frame has room for."""
 
 _CLOSE_OF_CODE = {
     "UNAUTHENTICATED": (4401, "Unauthorized"),
     "FORBIDDEN": (4403, "Forbidden"),
-    "UNAVAILABLE": (1013, "Try again later"),  # 4500 would have a client give up for good
+    "UNAVAILABLE": (TRY_LATER, "Try again later"),  # 4500 would have a client give up for good
 }
 
 
@@ -43,7 +44,9 @@ class Door(Protocol):
 
     async def authenticate(self, authorization: str | None, /) -> object | None: ...
 
-    def make_context(self, principal: Any, connection: Any, /) -> object: ...
+    def admit(self, principal: Any, /) -> Callable[[], None]: ...
+
+    def pushes(self, asked: Asked, principal: Any, connection: Any, /) -> AsyncGenerator[Push, None]: ...
 
 
 class Socket(ASGIWebSocketAdapter):
@@ -70,9 +73,11 @@ class Socket(ASGIWebSocketAdapter):
             yield message
 
     async def send_json(self, message: Any) -> None:
-        text = encode(message).decode()
+        await self.send_text(encode(message).decode())
+
+    async def send_text(self, text: str) -> None:
         try:
-            await self.ws.send_text(text)
+            await self.ws.send({"type": "websocket.send", "text": text})
         except (WebSocketDisconnect, RuntimeError):
             raise WebSocketDisconnected from None
 
@@ -89,6 +94,9 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
     authorization: str | None
     count = 0
     """Operations so far."""
+
+    def leave(self) -> None:
+        """Count the socket out; nothing before it was counted in."""
 
     async def handle_message(self, message: Message) -> None:
         if fault := _fault(message):
@@ -110,6 +118,11 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
                 return
             if principal is None:
                 await self.websocket.close(*_CLOSE_OF_CODE["UNAUTHENTICATED"])
+                return
+            try:
+                self.leave = self._door.admit(principal)  # type: ignore[method-assign]
+            except GraphQLError as error:
+                await self.websocket.close(TRY_LATER, error.message)
                 return
             self.principal = principal
             self._connection.state.principal = principal
@@ -143,30 +156,31 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
 
     async def run_operation(self, operation: Operation[object, None]) -> None:
         """Run one operation to its end: results and `complete`, or one `error`. The socket lives on."""
-
-        def start() -> Awaitable[StreamResult]:
-            return self.schema.stream(
-                operation.query,
-                variable_values=operation.variables,
-                context_value=self._door.make_context(self.principal, self._connection),
-                root_value=self.root_value,
-                operation_name=operation.operation_name,
-            )
-
+        asked = Asked(operation.query, operation.variables, operation.operation_name, None)
+        head = f'{{"id":{encode(operation.id).decode()},"type":"next","payload":'
         self.count += 1
         with numbered_operation(self.count), suppress(WebSocketDisconnected):
             try:
-                async with aclosing(settled(start)) as results:
-                    async for result in results:
-                        if isinstance(result, PreExecutionError):
-                            await operation.send_initial_errors(result.errors or [])
+                async with aclosing(self._door.pushes(asked, self.principal, self._connection)) as found:
+                    async for push in found:
+                        if push.refused:
+                            await operation.send_initial_errors(list(push.refused))
                             return
-                        await operation.send_next(result)
+                        await self._socket.send_text(f"{head}{push.body}}}")
+                        if push.close:
+                            await self.websocket.close(*push.close)
+                            return
                 await operation.send_operation_message({"id": operation.id, "type": "complete"})
             except WebSocketDisconnected:
                 raise
             except Exception as error:  # a result that cannot be encoded
                 await operation.send_initial_errors(failed(error).errors or [])
+
+    async def shutdown(self) -> None:
+        try:
+            await super().shutdown()
+        finally:
+            self.leave()
 
     def forget_id(self, id: str) -> None:
         self.operations.pop(id, None)
@@ -176,8 +190,12 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
         return cast(Door, self.view)
 
     @property
+    def _socket(self) -> Socket:
+        return cast(Socket, self.websocket)
+
+    @property
     def _connection(self) -> WebSocket:
-        return cast(Socket, self.websocket).ws
+        return self._socket.ws
 
 
 def _authorization(parameters: dict[str, object]) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -19,12 +20,19 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from api.edge.answers import Events, encode, failed, payload, refusal, respond, settled
+from api.edge.answers import failed, refusal, respond
+from api.edge.pushing import COMPLETE, PING, STREAM_HEADERS, Push, next_event, pushes
 from api.edge.reading import Asked, Refused, accepted, answer_type, read, wants_stream
 from api.edge.sockets import Handler, Socket
 
 Authenticate = Callable[[str | None], Awaitable[object | None]]
 MakeContext = Callable[[Any, Any], object]
+Follow = Callable[[Asked, Any, Any], AsyncGenerator[Push, None] | None]
+Admit = Callable[[Any], Callable[[], None]]
+
+
+def _nothing() -> None:
+    """Nobody counted who came in."""
 
 
 class View(GraphQL[object, None]):
@@ -33,6 +41,8 @@ class View(GraphQL[object, None]):
     `authenticate` gets the Authorization header, or the value of that name in `connection_init`,
     and returns who asks, or None. `make_context` gets that principal and the request or WebSocket
     and is called for each operation, within one socket too. `page` is the HTML for a browser.
+    `follow` tells many subscribers together what it can. `admit` counts a long connection in, and
+    returns what counts it out; it raises the limit that there is.
     """
 
     graphql_transport_ws_handler_class = Handler
@@ -51,6 +61,8 @@ class View(GraphQL[object, None]):
         max_message_bytes: int = 1_000_000,
         allowed_origins: Collection[str] = (),
         heartbeat_seconds: float = 15,
+        follow: Follow | None = None,
+        admit: Admit = lambda _: _nothing,
     ) -> None:
         super().__init__(
             schema,
@@ -65,7 +77,9 @@ class View(GraphQL[object, None]):
         self.allow_get = allow_get
         self.page = page
         self.max_message_bytes = max_message_bytes
-        self.events = Events(heartbeat_seconds)
+        self.follow = follow
+        self.admit = admit
+        self.heartbeat_seconds = heartbeat_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,12 +90,15 @@ class View(GraphQL[object, None]):
         try:
             response = await self._answer(request, media)
         except Refused as refused:
-            response = refusal(refused.status, refused.message, refused.headers, media)
+            response = refusal(refused.status, refused.why, refused.headers, media)
         except ClientDisconnect:
             return
         except Exception as error:
             response = respond(failed(error), media)
-        await response(scope, receive, send)
+        try:
+            await response(scope, receive, send)
+        finally:
+            getattr(request.state, "leave", _nothing)()
 
     async def get_context(self, request: HTTPConnection, response: Any) -> object:
         """None: a socket has no context of its own, only its operations have."""
@@ -101,9 +118,9 @@ class View(GraphQL[object, None]):
             return respond(PreExecutionError(data=None, errors=[error]), media)
         request.state.principal = principal
         asked = await read(request)
-        context = self.make_context(principal, request)
         if wants_stream(accepted(request.headers.get("accept", "")), asked):
-            return self._stream(request, asked, context)
+            return self._stream(request, asked, principal)
+        context = self.make_context(principal, request)
         return await self._execute(request, asked, context, media)
 
     async def _execute(self, request: Request, asked: Asked, context: object, media: str) -> Response:
@@ -131,40 +148,46 @@ class View(GraphQL[object, None]):
             ) from None
         return respond(result, media)
 
-    def _stream(self, request: Request, asked: Asked, context: object) -> Response:
-        allowed = OperationType.from_http(cast(Any, request.method))
-        variables = asked.variables
-        if last := request.headers.get("last-event-id"):
-            variables = {**(variables or {}), "after": last}
+    def pushes(
+        self, asked: Asked, principal: Any, connection: Any, allowed: Collection[OperationType] | None = None
+    ) -> AsyncGenerator[Push, None]:
+        """The results of an operation of any kind, one after another."""
+        followed = self.follow(asked, principal, connection) if self.follow else None
+        if followed is not None:
+            return followed
 
         def start() -> Awaitable[StreamResult]:
             return self.schema.stream(
                 asked.query,
-                variable_values=variables,
-                context_value=context,
+                variable_values=asked.variables,
+                context_value=self.make_context(principal, connection),
                 operation_name=asked.operation_name,
                 operation_extensions=asked.extensions,
                 allowed_operation_types=allowed,
             )
 
+        return pushes(start)
+
+    def _stream(self, request: Request, asked: Asked, principal: Any) -> Response:
+        allowed = OperationType.from_http(cast(Any, request.method))
+        if last := request.headers.get("last-event-id"):
+            asked = replace(asked, variables={**(asked.variables or {}), "after": last}, resume=last)
+        try:
+            request.state.leave = self.admit(principal)
+        except GraphQLError as error:
+            raise Refused(429, error) from None
+
         async def texts() -> AsyncGenerator[str, None]:
-            async with aclosing(settled(start)) as results:
-                async for result in results:
-                    yield self.events.encode_next(payload(result), _text)
-            yield self.events.encode_complete()
+            async with aclosing(self.pushes(asked, principal, request, allowed)) as found:
+                async for push in found:
+                    yield next_event(push)
+            yield COMPLETE
 
         stream = merge_stream_with_heartbeat(
-            texts,
-            lambda: self.events.heartbeat_message(_text),
-            self.events.heartbeat_interval,
-            send_initial_heartbeat=False,
+            texts, lambda: PING, self.heartbeat_seconds, send_initial_heartbeat=False
         )
-        return StreamingResponse(stream(), headers=self.events.headers)
+        return StreamingResponse(stream(), headers=STREAM_HEADERS)
 
 
 def _is_browser(request: Request) -> bool:
     return "text/html" in accepted(request.headers.get("accept", ""))
-
-
-def _text(data: object) -> str:
-    return encode(data).decode()

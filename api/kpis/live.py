@@ -32,7 +32,7 @@ class KpiSubscriptions:
             strawberry.argument(description="Replay what came after this cursor, then go on live."),
         ] = None,
     ) -> AsyncIterator[KpiChange]:
-        async for line in live.lines(info, "kpis", {"kpi", "kpi_target"}, after):
+        async for line in live.lines(info, "kpis", after):
             only = line.data.get("kpi")
             found = [kpi for kpi in await kpis.all_kpis(who(info)) if only in (None, kpi.code)]
             yield KpiChange(

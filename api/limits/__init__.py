@@ -15,10 +15,13 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 
 from api.limits.bounds import Bounds, limited
-from api.limits.inputs import fault_in, fault_in_text, literals
+from api.limits.buckets import Buckets
+from api.limits.inputs import bytes_of, fault_in, fault_in_text, literals
+from api.limits.rationing import RATE, Rationed
 from api.limits.survey import Survey
+from api.limits.terms import FREE, Terms, terms_of
 
-__all__ = ["Bounds", "Limits", "Survey", "limited"]
+__all__ = ["FREE", "RATE", "Bounds", "Buckets", "Limits", "Rationed", "Survey", "Terms", "limited"]
 
 ROOT_COST = 1
 """The operation's own object, so that no request is free."""
@@ -62,7 +65,7 @@ class Limits(SchemaExtension):
     def _refusals(self, document: DocumentNode) -> Iterator[GraphQLError]:
         bounds = self.bounds
         variables = self.execution_context.variables or {}
-        if fault := self._fault_in_inputs(document, variables):
+        if fault := self._fault_in_name(document) or self._fault_in_inputs(document, variables):
             yield fault
             return
         if (count := len(document.definitions)) > bounds.definitions:
@@ -75,6 +78,12 @@ class Limits(SchemaExtension):
             for definition in document.definitions
             if isinstance(definition, OperationDefinitionNode)
         }
+        if survey.introspects and not terms_of(self.execution_context.context).introspection:
+            yield GraphQLError(
+                "Introspection is off here; the schema is published as schema.graphql.",
+                extensions={"code": "FORBIDDEN"},
+            )
+            return
         # Validation reads all definitions, those that will not run as well.
         shapes = [*operations.values(), *survey.of_fragments()]
         measured = [
@@ -94,11 +103,23 @@ class Limits(SchemaExtension):
             if figure > maximum:
                 yield limited(what, limit, maximum, figure)
 
+    def _fault_in_name(self, document: DocumentNode) -> GraphQLError | None:
+        """Strawberry runs the first of several operations when it is told no name; nobody asked for that."""
+        operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+        if len(operations) < 2 or self.execution_context._provided_operation_name is not None:
+            return None
+        return GraphQLError(
+            "Say in operationName which operation to run.", extensions={"code": "BAD_REQUEST"}
+        )
+
     def _fault_in_inputs(self, document: DocumentNode, variables: Mapping[str, Any]) -> GraphQLError | None:
         if fault := fault_in_text(self.execution_context.query, variables):
             return fault
         values = chain(variables.values(), literals(document))
-        return next((fault for value in values if (fault := fault_in(value, self.bounds))), None)
+        if fault := next((fault for value in values if (fault := fault_in(value, self.bounds))), None):
+            return fault
+        size, most = bytes_of(variables), self.bounds.variable_bytes
+        return limited("The bytes of the variables", "variableBytes", most, size) if size > most else None
 
     def _executed(self, document: DocumentNode) -> OperationDefinitionNode | None:
         name = self.execution_context.operation_name

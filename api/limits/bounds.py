@@ -20,11 +20,12 @@ class Bounds:
     cost: int = 5_000
     list_items: int = 100
     nesting: int = 30
+    variable_bytes: int = 262_144
 
 
-def limited(what: str, limit: str, maximum: int, measured: int) -> GraphQLError:
+def limited(what: str, limit: str, maximum: float, measured: float) -> GraphQLError:
     """The refusal in words and in figures: which limit, how high it is, what was measured."""
     return GraphQLError(
-        f"{what}: {measured}, and the limit is {maximum}.",
+        f"{what}: {measured:.12g}, and the limit is {maximum:.12g}.",
         extensions={"code": "LIMITED", "limit": limit, "maximum": maximum, "measured": measured},
     )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 from graphql import (
     ArgumentNode,
     DocumentNode,
@@ -35,6 +36,11 @@ def fault_in_text(query: str | None, variables: Mapping[str, Any]) -> GraphQLErr
     if all(storable(text) for text in (query or "", *variables)):
         return None
     return _bad("The request holds text with a NUL or a lone surrogate.")
+
+
+def bytes_of(variables: Mapping[str, Any]) -> int:
+    """How large variables are, as JSON; no more than what JSON can hold has come so far."""
+    return len(orjson.dumps(variables, default=str)) if variables else 0
 
 
 def fault_in(root: object, bounds: Bounds) -> GraphQLError | None:

@@ -93,6 +93,7 @@ class Survey:
         variables: Mapping[str, Any],
     ) -> None:
         self.visited = 0
+        self.introspects = False
         self._schema = schema
         self._variables = variables
         self._defaults = {
@@ -171,6 +172,7 @@ class Survey:
             figures.depth = max(figures.depth, 1)
             if not selection.selection_set:
                 return None
+            self.introspects = self.introspects or selection.name.value in ("__schema", "__type")
             definition = _field_of(frame.parent, selection.name.value)
             below = get_named_type(definition.type) if definition else None
             return self._frame(selection, definition, below, selection.selection_set)

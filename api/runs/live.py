@@ -35,7 +35,7 @@ class RunSubscriptions:
         ] = None,
     ) -> AsyncIterator[RunChange]:
         wanted = row_id("Run", id) if id is not None else None
-        async for line in live.lines(info, "runs", {"run"}, after):
+        async for line in live.lines(info, "runs", after):
             if wanted is not None and line.subject_id != wanted:
                 continue
             run = await runs.Run.find(who(info).workspace_id, line.subject_id)

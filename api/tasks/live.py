@@ -37,7 +37,7 @@ class TaskSubscriptions:
         ] = None,
     ) -> AsyncIterator[TaskChange]:
         await task_q(info, where)  # one that will not do is refused before anything is waited for
-        async for line in live.lines(info, "tasks", {"task"}, after):
+        async for line in live.lines(info, "tasks", after):
             task = await tasks.matching(who(info), await task_q(info, where), line.subject_id)
             if task is not None:
                 yield TaskChange(

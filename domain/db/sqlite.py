@@ -12,6 +12,7 @@ from tortoise.backends.base.client import NestedTransactionContext, Transactiona
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
 
+from domain.db.breaking import breakable
 from domain.db.ending import finished
 from domain.db.readonly import check_writable
 from domain.db.slowness import timed
@@ -87,6 +88,12 @@ class _Writer(_Watched, SqliteTransactionWrapper):
 
 class Client(_Watched, SqliteClient):
     """The engine that `domain.db.connection` names in Tortoise's configuration."""
+
+    async def create_connection(self, with_db: bool) -> None:
+        fresh = not self._connection
+        await super().create_connection(with_db)
+        if fresh and self._connection:
+            breakable(self._connection)
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_Writer(self), self._lock)

@@ -88,8 +88,52 @@ MALFORMED: list[tuple[str, bytes, int]] = [
     ("a byte order mark", '{"query":"{hello}"}'.encode("utf-8-sig"), 400),
     ("bytes at random", bytes(range(128, 256)), 400),
     ("a subscription without a stream", body("subscription{count{number}}"), 400),
+    ("a block string unclosed", body('{hello(name:"""x)}'), 400),
+    ("a variable undeclared", body("{hello(name:$n)}"), 400),
+    ("a variable never used", body("query($n:String){hello}"), 400),
+    ("a variable of no type", body("query($n:Nothing){hello}"), 400),
+    ("an unknown directive", body("{hello @nothing}"), 400),
+    ("two operations of one name", body("query A {hello} query A {who}", operationName="A"), 400),
+    ("two operations and no name", body("query A {hello} query B {who}"), 400),
+    (
+        "two fragments on each other",
+        body("{...A} fragment A on Query {...B} fragment B on Query {...A}"),
+        400,
+    ),
+    ("a control character", b'{"query":"{hello}\x01"}', 400),
     ("a body too large", b"[" + b" " * 1_000_001, 413),
 ]
+
+
+WRONG_KIND: list[tuple[str, str, dict[str, str], int]] = [
+    ("PUT", "/graphql", {}, 405),
+    ("DELETE", "/graphql", {}, 405),
+    ("PATCH", "/graphql/", {}, 405),
+    ("HEAD", "/graphql", {}, 405),
+    ("POST", "/graphql", {}, 415),
+    ("POST", "/graphql", {"content-type": "text/plain"}, 415),
+    ("POST", "/graphql", {"content-type": "application/x-www-form-urlencoded"}, 415),
+    ("POST", "/graphql", {"content-type": "multipart/form-data; boundary=x"}, 415),
+    ("POST", "/graphql", {"content-type": "text/plain; application/json"}, 415),
+    ("POST", "/graphql", {"content-type": "application/json; charset=utf-16"}, 415),
+    ("POST", "/graphql", {"content-type": JSON_TYPE, "content-encoding": "gzip"}, 415),
+    ("POST", "/graphql", {"content-type": JSON_TYPE, "content-length": "a"}, 400),
+    ("POST", "/graphql", {"content-type": JSON_TYPE, "content-length": "-1"}, 400),
+    ("POST", "/graphql", {"content-type": JSON_TYPE, "content-length": "9" * 40}, 413),
+    ("GET", "/graphql", {}, 400),
+    ("GET", "/graphql?query=", {}, 400),
+    ("GET", "/graphql?query={hello", {}, 400),
+    ("GET", "/graphql?query={hello}&variables=x", {}, 400),
+    ("GET", "/graphql?query={hello}&variables=[1]", {}, 400),
+    ("GET", "/graphql?query={hello}&variables=null&extensions=1", {}, 400),
+    ("GET", "/graphql?query={hello}&operationName=A", {}, 400),
+    ("GET", "/graphql?query=mutation{rename(name:%22x%22)}", {}, 405),
+    ("GET", "/graphql?query=" + "%20" * 6_000, {}, 414),
+]
+
+
+def test_there_are_as_many_bad_requests_as_were_promised() -> None:
+    assert len(MALFORMED) + len(WRONG_KIND) >= 91
 
 
 @pytest.mark.parametrize(("data", "status"), [pytest.param(*case[1:], id=case[0]) for case in MALFORMED])
@@ -103,34 +147,7 @@ async def test_a_malformed_request_is_refused_with_a_code(data: bytes, status: i
     assert {error["extensions"]["code"] for error in answer.json()["errors"]} <= {"BAD_REQUEST", "LIMITED"}
 
 
-@pytest.mark.parametrize(
-    ("method", "url", "headers", "status"),
-    [
-        ("PUT", "/graphql", {}, 405),
-        ("DELETE", "/graphql", {}, 405),
-        ("PATCH", "/graphql/", {}, 405),
-        ("HEAD", "/graphql", {}, 405),
-        ("POST", "/graphql", {}, 415),
-        ("POST", "/graphql", {"content-type": "text/plain"}, 415),
-        ("POST", "/graphql", {"content-type": "application/x-www-form-urlencoded"}, 415),
-        ("POST", "/graphql", {"content-type": "multipart/form-data; boundary=x"}, 415),
-        ("POST", "/graphql", {"content-type": "text/plain; application/json"}, 415),
-        ("POST", "/graphql", {"content-type": "application/json; charset=utf-16"}, 415),
-        ("POST", "/graphql", {"content-type": JSON_TYPE, "content-encoding": "gzip"}, 415),
-        ("POST", "/graphql", {"content-type": JSON_TYPE, "content-length": "a"}, 400),
-        ("POST", "/graphql", {"content-type": JSON_TYPE, "content-length": "-1"}, 400),
-        ("POST", "/graphql", {"content-type": JSON_TYPE, "content-length": "9" * 40}, 413),
-        ("GET", "/graphql", {}, 400),
-        ("GET", "/graphql?query=", {}, 400),
-        ("GET", "/graphql?query={hello", {}, 400),
-        ("GET", "/graphql?query={hello}&variables=x", {}, 400),
-        ("GET", "/graphql?query={hello}&variables=[1]", {}, 400),
-        ("GET", "/graphql?query={hello}&variables=null&extensions=1", {}, 400),
-        ("GET", "/graphql?query={hello}&operationName=A", {}, 400),
-        ("GET", "/graphql?query=mutation{rename(name:%22x%22)}", {}, 405),
-        ("GET", "/graphql?query=" + "%20" * 6_000, {}, 414),
-    ],
-)
+@pytest.mark.parametrize(("method", "url", "headers", "status"), WRONG_KIND)
 async def test_a_request_of_the_wrong_kind_is_refused(
     method: str, url: str, headers: dict[str, str], status: int
 ) -> None:
@@ -212,7 +229,7 @@ async def test_a_subscription_streams_when_the_client_takes_streams(accept: str)
     async with client(build(), accept=accept) as http:
         answer = await http.post("/graphql", json={"query": "subscription{count(to:2){cursor number}}"})
     assert answer.headers["content-type"].startswith(STREAM)
-    events = answer.text.split("\r\n\r\n")[:-1]
+    events = answer.text.split("\n\n")[:-1]
     assert [event.splitlines()[:2] for event in events[:-1]] == [
         ["id: 1", "event: next"],
         ["id: 2", "event: next"],
@@ -235,7 +252,7 @@ async def test_a_stream_resumes_after_the_last_event_id() -> None:
 async def test_a_stream_of_a_bad_operation_holds_one_error_and_ends(query: str) -> None:
     async with client(build(), accept=STREAM) as http:
         answer = await http.post("/graphql", json={"query": query})
-    first, last, rest = answer.text.split("\r\n\r\n")
+    first, last, rest = answer.text.split("\n\n")
     data = json.loads(first.partition("data: ")[2])
     assert data["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
     assert "data" not in data

@@ -173,6 +173,8 @@ async def test_a_page_that_cannot_be_is_refused_in_every_list(place: Place) -> N
     for kind, name in found:
         field = surface.SDL.type_map[kind].fields[name]  # type: ignore[attr-defined]
         for given, said in PAGES:
+            if not given.keys() <= field.args.keys():
+                continue  # the feed is read forwards only
             declared = ", ".join(f"${part}: {field.args[part].type}" for part in given)
             passed = ", ".join(f"{part}: ${part}" for part in given)
             inner = f"{name}({passed}) {{ __typename pageInfo {{ endCursor }} }}"

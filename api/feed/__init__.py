@@ -1,0 +1,5 @@
+"""Everything that happens in a workspace, in one order: asked for page by page, or followed as it comes."""
+
+from api.feed.fields import FeedQueries, FeedSubscriptions
+
+__all__ = ["FeedQueries", "FeedSubscriptions"]

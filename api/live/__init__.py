@@ -1,0 +1,22 @@
+"""Live updates that never miss one: each subscriber has its own place in the feed of its workspace.
+
+Whoever asks the same with the same rights is told together: an event is made and encoded once for all of
+them. Who comes with a cursor, or is too slow for that, is fed from the journal until it has caught up.
+"""
+
+from api.live.following import TOPICS, followed, lines, news, streams
+from api.live.hub import Hub
+from api.live.places import beginning, cursor, cursor_at, position
+
+__all__ = [
+    "TOPICS",
+    "Hub",
+    "beginning",
+    "cursor",
+    "cursor_at",
+    "followed",
+    "lines",
+    "news",
+    "position",
+    "streams",
+]
