@@ -42,8 +42,22 @@ def _context(caller: Any, connection: HTTPConnection) -> Context:
     return Context(caller.principal, caller.authorization, over_http) if caller else Context(None)
 
 
+def _issuer(settings: Settings) -> workspaces.Issuer | None:
+    """The identity provider whose tokens are taken, where there is one."""
+    if not settings.jwt_issuer:
+        return None
+    return workspaces.Issuer(
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        settings.jwt_algorithms,
+        settings.jwt_jwks,
+        settings.jwt_workspace_claim or None,
+    )
+
+
 def create(settings: Settings, vitals: Vitals) -> Starlette:
     """The application of one process. The database must be open while it serves."""
+    workspaces.trust(_issuer(settings))
     view = View(
         schema,
         authenticate=authenticate,
@@ -71,5 +85,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
 
 
 async def _welcome(_: Request) -> Response:
-    text = "Careline. GraphQL: POST /graphql with Authorization: Bearer <API key>. Schema: schema.graphql\n"
+    text = (
+        "Careline. GraphQL: POST /graphql with Authorization: Bearer <key or token>. Schema: schema.graphql\n"
+    )
     return Response(text, media_type="text/plain")

@@ -41,7 +41,7 @@ def who(info: Info) -> Principal:
     """
     principal = info.context.principal
     if principal is None:
-        raise coded(Code.UNAUTHENTICATED, "send an API key: Authorization: Bearer <key>")
+        raise coded(Code.UNAUTHENTICATED, "send an API key or a token: Authorization: Bearer <it>")
     return principal
 
 

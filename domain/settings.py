@@ -11,6 +11,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.db.embedded import file_of, is_embedded
 
 SHORTEST_SECRET = 32
+SIGNATURES = frozenset(f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)) | {
+    "EdDSA",
+    "Ed25519",
+}
+"""What a token may be signed with: a secret that both sides know is no signature."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -49,6 +54,13 @@ class Settings(BaseSettings):
     )
     metrics_port: int | None = Field(None, alias="CARELINE_METRICS_PORT", ge=0, le=65535)
     lease_seconds: float = Field(30, alias="CARELINE_LEASE_SECONDS", ge=1, le=3600)
+    jwt_issuer: str = Field("", alias="CARELINE_JWT_ISSUER")
+    jwt_audience: str = Field("", alias="CARELINE_JWT_AUDIENCE")
+    jwt_jwks: str = Field("", alias="CARELINE_JWT_JWKS")
+    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("RS256", "ES256"), alias="CARELINE_JWT_ALGORITHMS"
+    )
+    jwt_workspace_claim: str = Field("", alias="CARELINE_JWT_WORKSPACE_CLAIM")
 
     @field_validator("database_url")
     @classmethod
@@ -85,7 +97,7 @@ class Settings(BaseSettings):
     def _off(cls, value: Any) -> Any:
         return None if value == "" else value
 
-    @field_validator("cors_origins", "worker_queues", mode="before")
+    @field_validator("cors_origins", "worker_queues", "jwt_algorithms", mode="before")
     @classmethod
     def _list(cls, value: Any) -> Any:
         return (
@@ -98,6 +110,27 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(origin if origin == "*" else _as_browsers_send(origin) for origin in origins)
+
+    @field_validator("jwt_algorithms")
+    @classmethod
+    def _signatures(cls, algorithms: tuple[str, ...]) -> tuple[str, ...]:
+        if not algorithms or not SIGNATURES.issuperset(algorithms):
+            raise ValueError(f"name some of {', '.join(sorted(SIGNATURES))}")
+        return algorithms
+
+    @model_validator(mode="after")
+    def _tokens(self) -> "Settings":
+        parts = {
+            "CARELINE_JWT_ISSUER": self.jwt_issuer,
+            "CARELINE_JWT_AUDIENCE": self.jwt_audience,
+            "CARELINE_JWT_JWKS": self.jwt_jwks,
+        }
+        missing = [name for name, value in parts.items() if not value]
+        if len(missing) in (1, 2):
+            raise ValueError(f"tokens need {' and '.join(missing)} too")
+        if self.profile is Profile.PRODUCTION and self.jwt_jwks.startswith("http://"):
+            raise ValueError("CARELINE_JWT_JWKS must be https:// in production, a file, or the set itself")
+        return self
 
     @model_validator(mode="after")
     def _together(self) -> "Settings":

@@ -17,7 +17,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     Message,
     SubscribeMessage,
 )
-from strawberry.types.execution import PreExecutionError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from api.edge.answers import encode, failed, settled
 from api.edge.numbering import numbered_operation
@@ -154,6 +154,7 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
             )
 
         self.count += 1
+        forbidden = False
         with numbered_operation(self.count), suppress(WebSocketDisconnected):
             try:
                 async with aclosing(settled(start)) as results:
@@ -162,7 +163,10 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
                             await operation.send_initial_errors(result.errors or [])
                             return
                         await operation.send_next(result)
+                        forbidden = forbidden or _is_forbidden(result)
                 await operation.send_operation_message({"id": operation.id, "type": "complete"})
+                if forbidden:  # perhaps since the credential has ended: then the socket ends with it
+                    await self._still_welcome()
             except WebSocketDisconnected:
                 raise
             except Exception as error:  # a result that cannot be encoded
@@ -178,6 +182,10 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
     @property
     def _connection(self) -> WebSocket:
         return cast(Socket, self.websocket).ws
+
+
+def _is_forbidden(result: ExecutionResult) -> bool:
+    return any((error.extensions or {}).get("code") == "FORBIDDEN" for error in result.errors or ())
 
 
 def _authorization(parameters: dict[str, object]) -> str | None:

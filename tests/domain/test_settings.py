@@ -184,3 +184,20 @@ def test_an_empty_redis_url_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_setting_given_by_the_caller_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARELINE_PORT", "9000")
     assert from_environment(port=0).port == 0
+
+
+def test_tokens_need_an_issuer_an_audience_and_keys_together() -> None:
+    whole = {"CARELINE_JWT_ISSUER": "https://login.test/", "CARELINE_JWT_AUDIENCE": "careline"}
+    whole["CARELINE_JWT_JWKS"] = "https://login.test/keys"
+    settings = from_environment(**whole, CARELINE_JWT_ALGORITHMS="RS256, EdDSA")
+    assert (settings.jwt_issuer, settings.jwt_algorithms) == ("https://login.test/", ("RS256", "EdDSA"))
+    for name in whole:
+        with pytest.raises(BadSettings, match=f"tokens need {name} too"):
+            from_environment(**{other: value for other, value in whole.items() if other != name})
+    for algorithms in ("HS256", "RS256,none", "", "rs256"):
+        with pytest.raises(BadSettings, match="CARELINE_JWT_ALGORITHMS: name some of"):
+            from_environment(**whole, CARELINE_JWT_ALGORITHMS=algorithms)
+    bare = whole | {"CARELINE_JWT_JWKS": "http://login.test/keys"}
+    assert from_environment(**bare).jwt_jwks == "http://login.test/keys"
+    with pytest.raises(BadSettings, match="must be https:// in production"):
+        from_environment(**bare, CARELINE_PROFILE="production", CARELINE_SECRET_KEY="k" * 32)

@@ -30,6 +30,7 @@ ACROSS_WORKSPACES = {
     "runs_ended",
     "schedules_due",
     "runs_leased",
+    "users_token",  # a token is looked up before its workspace is known
     "tasks_escalation",
     "tasks_snoozed",
     "workspaces_nightly",
