@@ -15,7 +15,7 @@ from api.context import Context
 from api.edge import HEADER, Guard, Numbered, View
 from api.health import Vitals
 from api.schema import schema
-from domain import db, workspaces
+from domain import db, webhooks, workspaces
 from domain.access import Principal
 from domain.settings import Profile, Settings
 
@@ -58,6 +58,7 @@ def _issuer(settings: Settings) -> workspaces.Issuer | None:
 def create(settings: Settings, vitals: Vitals) -> Starlette:
     """The application of one process. The database must be open while it serves."""
     workspaces.trust(_issuer(settings))
+    webhooks.sent_by(settings)
     view = View(
         schema,
         authenticate=authenticate,

@@ -11,6 +11,7 @@ from api.errors import Code, coded
 from api.loaders import Fetch, Loaders
 from domain import timekeeping
 from domain.access import Principal
+from domain.journal import JournalLine
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -24,6 +25,8 @@ class Context:
     authorization: str | None = None
     over_http: bool = False
     """Whether it came as a plain request rather than through a socket."""
+    line: JournalLine | None = None
+    """Where a message to a partner is made: the one line that its subscription hears."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -72,6 +72,10 @@ async def lines(
     principal = who(info)
     if principal.topics and topic not in principal.topics:
         raise coded(Code.FORBIDDEN, f"this API key's topics do not name {topic}")
+    if info.context.line is not None:
+        if info.context.line.subject in subjects:
+            yield info.context.line
+        return
     head = await feeds.head(principal.workspace_id)
     place = head if after is None else position(principal, after)
     if place > head:

@@ -19,7 +19,9 @@ from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutatio
 from api.scalars import SCALARS
 from api.segments import SegmentMutations, SegmentQueries
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
+from api.webhooks import Shaping, WebhookMutations, WebhookQueries
 from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
+from domain import webhooks
 
 QUERIES: list[type[Any]] = [
     WorkspaceQueries,
@@ -31,6 +33,7 @@ QUERIES: list[type[Any]] = [
     TaskQueries,
     CampaignQueries,
     KpiQueries,
+    WebhookQueries,
 ]
 MUTATIONS: list[type[Any]] = [
     WorkspaceMutations,
@@ -44,6 +47,7 @@ MUTATIONS: list[type[Any]] = [
     TaskMutations,
     CampaignMutations,
     KpiMutations,
+    WebhookMutations,
 ]
 SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions]
 CACHED = 512
@@ -80,3 +84,4 @@ def build() -> Schema:
 
 
 schema = build()
+webhooks.shaped_by(Shaping(schema))

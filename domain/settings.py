@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         ("RS256", "ES256"), alias="CARELINE_JWT_ALGORITHMS"
     )
     jwt_workspace_claim: str = Field("", alias="CARELINE_JWT_WORKSPACE_CLAIM")
+    webhook_allowed: Annotated[tuple[str, ...], NoDecode] = Field((), alias="CARELINE_WEBHOOK_ALLOWED")
 
     @field_validator("database_url")
     @classmethod
@@ -97,7 +98,7 @@ class Settings(BaseSettings):
     def _off(cls, value: Any) -> Any:
         return None if value == "" else value
 
-    @field_validator("cors_origins", "worker_queues", "jwt_algorithms", mode="before")
+    @field_validator("cors_origins", "worker_queues", "jwt_algorithms", "webhook_allowed", mode="before")
     @classmethod
     def _list(cls, value: Any) -> Any:
         return (

@@ -52,6 +52,7 @@ from domain.runs.work import (
     kinds,
     no_arguments,
     performs,
+    unknown,
 )
 
 __all__ = [
@@ -121,6 +122,7 @@ __all__ = [
     "ring_ready",
     "set_schedule_apart",
     "unfinished",
+    "unknown",
     "upcoming",
     "update_schedule",
 ]

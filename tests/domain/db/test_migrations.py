@@ -33,6 +33,7 @@ ACROSS_WORKSPACES = {
     "users_token",  # a token is looked up before its workspace is known
     "tasks_escalation",
     "tasks_snoozed",
+    "webhook_deliveries_age",
     "workspaces_nightly",
 }
 """Indexes of due queries and of pruning, which look at all workspaces at once."""
