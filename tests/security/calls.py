@@ -17,6 +17,7 @@ ID_OF = {
     "teamIds": "Team",
     "memberIds": "User",
     "segmentId": "Segment",
+    "deliveryId": "WebhookDelivery",
     "customerId": "Customer",
     "fileId": "File",
     "owner": "User",
@@ -60,6 +61,14 @@ ID_OF_FIELD = {
     "campaignPause": "Campaign",
     "campaignClose": "Campaign",
     "runChanged": "Run",
+    "webhook": "Webhook",
+    "webhookUpdate": "Webhook",
+    "webhookDisable": "Webhook",
+    "webhookEnable": "Webhook",
+    "webhookDelete": "Webhook",
+    "webhookSecretRotate": "Webhook",
+    "webhookReplay": "Webhook",
+    "webhookTest": "Webhook",
 }
 """The type of the argument `id` of a root field."""
 
@@ -205,5 +214,22 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
             "input": {"target": "0.8", "comparator": "AT_LEAST"},
         },
         "reportBuild": {"input": {"title": "Month"}},
+        "webhook": {"id": ids["Webhook"]},
+        "webhookCreate": {
+            "input": {
+                "name": "ERP",
+                "url": "https://erp.example.com/hook",
+                "topics": ["tasks"],
+                "role": "PLANNER",
+                "document": "query ($id: ID!) { task(id: $id) { title } }",
+            }
+        },
+        "webhookUpdate": {"id": ids["Webhook"], "input": {"name": "CRM 2"}},
+        "webhookDisable": {"id": ids["Webhook"]},
+        "webhookEnable": {"id": ids["Webhook"]},
+        "webhookDelete": {"id": ids["Webhook"]},
+        "webhookSecretRotate": {"id": ids["Webhook"]},
+        "webhookReplay": {"deliveryId": ids["WebhookDelivery"]},
+        "webhookTest": {"id": ids["Webhook"], "send": True},
     }
     return known.get(field, {})
