@@ -46,7 +46,7 @@ def cursor(line: JournalLine) -> str:
     return base64.urlsafe_b64encode(f"feed:{line.workspace_id}:{line.position}".encode()).decode().rstrip("=")
 
 
-def position(principal: Principal, after: str) -> int:
+def position(principal: Principal, after: str, name: str = "after") -> int:
     """The place that a cursor names.
 
     Raises:
@@ -58,7 +58,7 @@ def position(principal: Principal, after: str) -> int:
             return int(place)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
-    raise coded(Code.BAD_REQUEST, "after: this is not a cursor of this feed")
+    raise coded(Code.BAD_REQUEST, f"{name}: this is not a cursor of this feed")
 
 
 async def lines(

@@ -12,7 +12,7 @@ from api.mutations import Expected, Refusal, mutation, payload, result
 from api.webhooks.types import Webhook, WebhookDelivery, cursor_of
 from domain import webhooks
 from domain.access import ADMINS, Role
-from domain.errors import Invalid, Required
+from domain.errors import Invalid
 
 WebhookId = Annotated[strawberry.ID, strawberry.argument(description="The webhook's id.")]
 URL = (
@@ -88,10 +88,14 @@ class WebhookSecretRotatePayload:
 @payload("Messages are sent again.")
 class WebhookReplayPayload:
     count: int = strawberry.field(description="How many messages are to be sent.")
-    delivery: WebhookDelivery | None = strawberry.field(description="The one, where one was named.")
     next_after: str | None = strawberry.field(
         description="Where more is to be replayed than is at once: the `after` of the next call."
     )
+
+
+@payload("A message is sent again.")
+class WebhookDeliveryReplayPayload:
+    delivery: WebhookDelivery = strawberry.field(description="The delivery as it is now.")
 
 
 @strawberry.type(description="One header of a message.")
@@ -167,13 +171,6 @@ class WebhookMutations:
         )
         return WebhookEnablePayload(webhook=cast(Webhook, changed))
 
-    @mutation("Remove a webhook and the record of what it was sent.", allow=ADMINS)
-    async def webhook_delete(
-        self, info: Info, id: WebhookId, expected_version: Expected = None
-    ) -> Annotated[WebhookDeletePayload | Refusal, result("WebhookDeleteResult")]:
-        await webhooks.delete(who(info), row_id("Webhook", id), expected_version)
-        return WebhookDeletePayload(deleted=True)
-
     @mutation("Give a webhook a new secret; for a while messages are signed with both.", allow=ADMINS)
     async def webhook_secret_rotate(
         self,
@@ -198,40 +195,37 @@ class WebhookMutations:
         return WebhookSecretRotatePayload(webhook=cast(Webhook, changed), secret=secret)
 
     @mutation(
-        "Send messages again, in their order and under the ids they had: one delivery, or a stretch of the "
-        "feed, at most 1,000 lines of it at once.",
+        "Send a stretch of the feed (again), in order and under the ids its messages had: at most 1,000 "
+        "lines at once. Lines from before the webhook was made are sent too.",
         allow=ADMINS,
     )
     async def webhook_replay(
         self,
         info: Info,
-        id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="The webhook, for a stretch of its feed.")
-        ] = None,
-        delivery_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="The one delivery.")
-        ] = None,
-        after: Annotated[
-            str | None, strawberry.argument(description="The cursor behind which the stretch begins.")
-        ] = None,
+        id: WebhookId,
+        after: Annotated[str, strawberry.argument(description="The cursor behind which the stretch begins.")],
         until: Annotated[
             str | None,
             strawberry.argument(description="The cursor of its last line; up to now if left out."),
         ] = None,
     ) -> Annotated[WebhookReplayPayload | Refusal, result("WebhookReplayResult")]:
-        caller = who(info)
-        if delivery_id is not None:
-            if id is not None or after is not None or until is not None:
-                raise Invalid("give a delivery alone, or a webhook and cursors", field="deliveryId")
-            one = await webhooks.replay_one(caller, row_id("WebhookDelivery", delivery_id, "deliveryId"))
-            return WebhookReplayPayload(count=1, delivery=cast(WebhookDelivery, one), next_after=None)
-        if id is None or after is None:
-            raise Required("give a delivery, or a webhook and the cursor to begin behind", field="after")
-        number = row_id("Webhook", id)
-        end = 2**62 if until is None else position(caller, until)
-        _, count, more = await webhooks.replay(caller, number, position(caller, after), end)
+        caller, number = who(info), row_id("Webhook", id)
+        begin = position(caller, after)
+        end = None if until is None else position(caller, until, "until")
+        count, more = await webhooks.replay(caller, number, begin, end)
         following = None if more is None else cursor_of(caller.workspace_id, more)
-        return WebhookReplayPayload(count=count, delivery=None, next_after=following)
+        return WebhookReplayPayload(count=count, next_after=following)
+
+    @mutation("Send one message again, under the id it had; one that waits is tried now.", allow=ADMINS)
+    async def webhook_delivery_replay(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The delivery's id.")],
+        expected_version: Expected = None,
+    ) -> Annotated[WebhookDeliveryReplayPayload | Refusal, result("WebhookDeliveryReplayResult")]:
+        number = row_id("WebhookDelivery", id)
+        delivery = await webhooks.replay_one(who(info), number, expected_version)
+        return WebhookDeliveryReplayPayload(delivery=cast(WebhookDelivery, delivery))
 
     @mutation(
         "Show the message about the latest change as it would be sent, without sending it; or send a test.",
@@ -255,3 +249,10 @@ class WebhookMutations:
         headers, body = shown
         named = [WebhookHeader(name=name, value=value) for name, value in headers.items()]
         return WebhookTestPayload(headers=named, body=body, delivery=None)
+
+    @mutation("Remove a webhook and the record of what it was sent.", allow=ADMINS)
+    async def webhook_delete(
+        self, info: Info, id: WebhookId, expected_version: Expected = None
+    ) -> Annotated[WebhookDeletePayload | Refusal, result("WebhookDeleteResult")]:
+        await webhooks.delete(who(info), row_id("Webhook", id), expected_version)
+        return WebhookDeletePayload(deleted=True)

@@ -175,29 +175,33 @@ def _is_readable(webhook: Webhook) -> bool:
         return False
 
 
-async def replay(who: Principal, webhook_id: int, after: int, until: int) -> tuple[Webhook, int, int | None]:
+async def replay(
+    who: Principal, webhook_id: int, after: int, until: int | None = None
+) -> tuple[int, int | None]:
     """Send a stretch of the feed (again), at most so many lines of it.
 
     Lines from before the webhook was made are sent too. How many messages are to be sent, and the place
     from which to ask for more, if there is more.
     """
-    if after >= until:
-        raise Invalid("after stands before until", field="after")
     async with db.transaction():
         webhook = await _held(who, webhook_id)
-        until = min(until, await feeds.head(who.workspace_id))
+        head = await feeds.head(who.workspace_id)
+        until = head if until is None else min(until, head)
         lines = await lines_between(webhook, after, until, REPLAYED_AT_MOST)
         count = await deliver_lines(webhook, lines, again=True)
         more = lines[-1].position if len(lines) == REPLAYED_AT_MOST else None
         await _stir(who, webhook, {"after": after, "until": until, "count": count})
-    return webhook, count, more
+    return count, more
 
 
-async def replay_one(who: Principal, delivery_id: int) -> WebhookDelivery:
+async def replay_one(
+    who: Principal, delivery_id: int, expected_version: int | None = None
+) -> WebhookDelivery:
     """Send one message again, under the id it had; one that waits for its next try is tried now."""
     async with db.transaction():
         delivery = await WebhookDelivery.load(who.workspace_id, delivery_id)
         webhook = await _held(who, delivery.webhook_id)
+        delivery.expect(expected_version)
         await delivery.must_change(
             state=DeliveryState.PENDING,
             tries=0,

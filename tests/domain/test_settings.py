@@ -201,3 +201,9 @@ def test_tokens_need_an_issuer_an_audience_and_keys_together() -> None:
     assert from_environment(**bare).jwt_jwks == "http://login.test/keys"
     with pytest.raises(BadSettings, match="must be https:// in production"):
         from_environment(**bare, CARELINE_PROFILE="production", CARELINE_SECRET_KEY="k" * 32)
+
+
+def test_where_webhooks_may_go_besides_is_a_list() -> None:
+    assert from_environment().webhook_allowed == ()
+    given = from_environment(CARELINE_WEBHOOK_ALLOWED="erp.internal:9443, 10.0.0.7")
+    assert given.webhook_allowed == ("erp.internal:9443", "10.0.0.7")
