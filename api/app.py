@@ -18,7 +18,7 @@ from api.health import Vitals
 from api.limits import Buckets, Terms
 from api.live import Hub
 from api.schema import schema
-from domain import db, tracing, workspaces
+from domain import db, tracing, webhooks, workspaces
 from domain.access import Principal
 from domain.settings import Profile, Settings
 
@@ -58,8 +58,23 @@ class Scoped:
             await self.app(scope, receive, send)
 
 
+def _issuer(settings: Settings) -> workspaces.Issuer | None:
+    """The identity provider whose tokens are taken, where there is one."""
+    if not settings.jwt_issuer:
+        return None
+    return workspaces.Issuer(
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        settings.jwt_algorithms,
+        settings.jwt_jwks,
+        settings.jwt_workspace_claim or None,
+    )
+
+
 def create(settings: Settings, vitals: Vitals) -> Starlette:
     """The application of one process. The database must be open while it serves."""
+    workspaces.trust(_issuer(settings))
+    webhooks.sent_by(settings)
     terms = _terms(settings)
 
     def context(caller: Any, connection: HTTPConnection) -> Context:
@@ -104,5 +119,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
 
 
 async def _welcome(_: Request) -> Response:
-    text = "Careline. GraphQL: POST /graphql with Authorization: Bearer <API key>. Schema: schema.graphql\n"
+    text = (
+        "Careline. GraphQL: POST /graphql with Authorization: Bearer <key or token>. Schema: schema.graphql\n"
+    )
     return Response(text, media_type="text/plain")

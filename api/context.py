@@ -12,6 +12,7 @@ from api.limits import FREE, Terms
 from api.loaders import Fetch, Loaders
 from domain import timekeeping
 from domain.access import Principal
+from domain.journal import JournalLine
 
 if TYPE_CHECKING:
     from api.live.reading import Reader
@@ -33,6 +34,8 @@ class Context:
     """Of an event that is made once for many subscribers: where it stands in the feed."""
     resume: str | None = None
     """The cursor that a browser sends by itself when it comes back to a stream."""
+    line: JournalLine | None = None
+    """Where a message to a partner is made: the one line that its subscription hears."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,7 +53,7 @@ def who(info: Info) -> Principal:
     """
     principal = info.context.principal
     if principal is None:
-        raise coded(Code.UNAUTHENTICATED, "send an API key: Authorization: Bearer <key>")
+        raise coded(Code.UNAUTHENTICATED, "send an API key or a token: Authorization: Bearer <it>")
     return principal
 
 

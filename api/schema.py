@@ -21,7 +21,9 @@ from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutatio
 from api.scalars import SCALARS
 from api.segments import SegmentMutations, SegmentQueries
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
+from api.webhooks import Shaping, WebhookMutations, WebhookQueries
 from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
+from domain import webhooks
 
 QUERIES: list[type[Any]] = [
     WorkspaceQueries,
@@ -34,6 +36,7 @@ QUERIES: list[type[Any]] = [
     CampaignQueries,
     KpiQueries,
     FeedQueries,
+    WebhookQueries,
 ]
 MUTATIONS: list[type[Any]] = [
     WorkspaceMutations,
@@ -47,6 +50,7 @@ MUTATIONS: list[type[Any]] = [
     TaskMutations,
     CampaignMutations,
     KpiMutations,
+    WebhookMutations,
 ]
 SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions, FeedSubscriptions]
 CACHED = 512
@@ -85,3 +89,4 @@ def build() -> Schema:
 
 
 schema = build()
+webhooks.shaped_by(Shaping(schema))

@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.db.embedded import file_of, is_embedded
 
+SHORTEST_SECRET = 32
+SIGNATURES = frozenset(f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)) | {
+    "EdDSA",
+    "Ed25519",
+}
+"""What a token may be signed with: a secret that both sides know is no signature."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -35,6 +41,7 @@ class Settings(BaseSettings):
     database_url: str = Field("sqlite:///.data/careline.db", alias="DATABASE_URL")
     database_connections: int = Field(16, alias="CARELINE_DATABASE_CONNECTIONS", ge=4, le=500)
     redis_url: str | None = Field(None, alias="REDIS_URL")
+    secret_key: SecretStr = Field(SecretStr(""), alias="CARELINE_SECRET_KEY")
     host: str = Field("127.0.0.1", alias="CARELINE_HOST")
     port: int = Field(8000, alias="CARELINE_PORT", ge=0, le=65535)
     log: LogStyle = Field(LogStyle.TEXT, alias="CARELINE_LOG")
@@ -61,6 +68,14 @@ class Settings(BaseSettings):
     otlp_protocol: str = Field("", alias="OTEL_EXPORTER_OTLP_PROTOCOL")
     traces_exporter: str = Field("otlp", alias="OTEL_TRACES_EXPORTER")
     otel_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
+    jwt_issuer: str = Field("", alias="CARELINE_JWT_ISSUER")
+    jwt_audience: str = Field("", alias="CARELINE_JWT_AUDIENCE")
+    jwt_jwks: str = Field("", alias="CARELINE_JWT_JWKS")
+    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("RS256", "ES256"), alias="CARELINE_JWT_ALGORITHMS"
+    )
+    jwt_workspace_claim: str = Field("", alias="CARELINE_JWT_WORKSPACE_CLAIM")
+    webhook_allowed: Annotated[tuple[str, ...], NoDecode] = Field((), alias="CARELINE_WEBHOOK_ALLOWED")
 
     @field_validator("database_url")
     @classmethod
@@ -75,6 +90,13 @@ class Settings(BaseSettings):
         if not known:
             raise ValueError("use sqlite:///path or postgres://user:password@host:port/name")
         return url
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr) -> SecretStr:
+        if 0 < len(key.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return key
 
     @field_validator("redis_url")
     @classmethod
@@ -119,7 +141,7 @@ class Settings(BaseSettings):
     def _off(cls, value: Any) -> Any:
         return None if value == "" else value
 
-    @field_validator("cors_origins", "worker_queues", mode="before")
+    @field_validator("cors_origins", "worker_queues", "jwt_algorithms", "webhook_allowed", mode="before")
     @classmethod
     def _list(cls, value: Any) -> Any:
         return (
@@ -133,12 +155,37 @@ class Settings(BaseSettings):
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(origin if origin == "*" else _as_browsers_send(origin) for origin in origins)
 
+    @field_validator("jwt_algorithms")
+    @classmethod
+    def _signatures(cls, algorithms: tuple[str, ...]) -> tuple[str, ...]:
+        if not algorithms or not SIGNATURES.issuperset(algorithms):
+            raise ValueError(f"name some of {', '.join(sorted(SIGNATURES))}")
+        return algorithms
+
+    @model_validator(mode="after")
+    def _tokens(self) -> "Settings":
+        parts = {
+            "CARELINE_JWT_ISSUER": self.jwt_issuer,
+            "CARELINE_JWT_AUDIENCE": self.jwt_audience,
+            "CARELINE_JWT_JWKS": self.jwt_jwks,
+        }
+        missing = [name for name, value in parts.items() if not value]
+        if len(missing) in (1, 2):
+            raise ValueError(f"tokens need {' and '.join(missing)} too")
+        if self.profile is Profile.PRODUCTION and self.jwt_jwks.startswith("http://"):
+            raise ValueError("CARELINE_JWT_JWKS must be https:// in production, a file, or the set itself")
+        return self
+
     @model_validator(mode="after")
     def _together(self) -> "Settings":
         if self.redis_url and self.embedded_database:
             raise ValueError(
                 "REDIS_URL needs PostgreSQL: set DATABASE_URL=postgres://…, or unset REDIS_URL "
                 "(SQLite has one process, which needs no broker)"
+            )
+        if self.profile is Profile.PRODUCTION and not self.secret_key.get_secret_value():
+            raise ValueError(
+                f"CARELINE_SECRET_KEY must have at least {SHORTEST_SECRET} characters in production"
             )
         return self
 

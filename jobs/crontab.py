@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from domain import files, idempotency, runs, timekeeping
+from domain import files, idempotency, runs, timekeeping, webhooks
 
 
 async def _forget_keys() -> None:
@@ -14,4 +14,5 @@ CRONTAB: list[tuple[timedelta, Callable[[], Awaitable[object]]]] = [
     (timedelta(hours=1), _forget_keys),
     (timedelta(hours=1), files.prune),
     (timedelta(minutes=10), runs.prune),
+    (timedelta(minutes=10), webhooks.prune),
 ]

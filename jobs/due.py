@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import runs, tasks, timekeeping, workspaces
+from domain import runs, tasks, timekeeping, webhooks, workspaces
 
 Rows = list[dict[str, Any]]
 
@@ -29,12 +29,17 @@ DUE: dict[str, Due] = {
     "escalations": Due(tasks.due_escalations, tasks.escalate, tasks.set_apart, tasks.escalate_all),
     "snoozes": Due(tasks.due_snoozes, tasks.wake, tasks.set_apart),
     "schedules": Due(runs.due_schedules, runs.fire_slot, runs.set_schedule_apart),
+    "webhooks": Due(webhooks.due, webhooks.wake, webhooks.set_apart),
 }
 
 
 async def next_instant(workspace_id: int, until: datetime) -> datetime | None:
     """The earliest instant up to `until` at which anything of a sandbox falls due."""
-    instants = [await tasks.next_due(workspace_id, until), await runs.next_slot_due(workspace_id, until)]
+    instants = [
+        await tasks.next_due(workspace_id, until),
+        await runs.next_slot_due(workspace_id, until),
+        await webhooks.next_due(workspace_id, until),
+    ]
     return min((at for at in instants if at is not None), default=None)
 
 

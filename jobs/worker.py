@@ -16,7 +16,7 @@ import structlog
 from dramatiq.asyncio import set_event_loop_thread
 
 import jobs.sandbox  # noqa: F401
-from domain import db, runs
+from domain import db, runs, webhooks
 from domain.settings import Settings
 from jobs.actors import do_due, do_run
 from jobs.broker import Bell, check_redis, inner_broker, redis_broker
@@ -77,6 +77,7 @@ async def working(settings: Settings) -> AsyncIterator[Clock]:
         logging.getLogger(name).setLevel(logging.ERROR)
     if settings.redis_url:
         await asyncio.to_thread(check_redis, settings.redis_url)
+    webhooks.sent_by(settings)
     here = _Here(asyncio.get_running_loop())
     set_event_loop_thread(here)  # type: ignore[arg-type]
     hands = Hands(settings.worker_threads, settings.worker_queues)

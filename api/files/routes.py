@@ -98,7 +98,9 @@ def _for_callers(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         try:
             who = await workspaces.authenticate(request.headers.get("authorization"))
         except workspaces.BadCredential:
-            return _no(401, "send an API key: Authorization: Bearer <key>", {"WWW-Authenticate": "Bearer"})
+            return _no(
+                401, "send an API key or a token: Authorization: Bearer <it>", {"WWW-Authenticate": "Bearer"}
+            )
         except Exception as error:
             return _away(error)
         db.enter(who.workspace_id)

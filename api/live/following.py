@@ -84,6 +84,10 @@ async def _read(
 ) -> AsyncGenerator[JournalLine | int, None]:
     principal = who(info)
     subjects = frozenset().union(*(TOPICS[topic] for topic in followed(principal, topics)))
+    if (line := info.context.line) is not None:
+        if line.subject in subjects:
+            yield line
+        return
     shared = info.context.reader
     alone = Alone(principal.workspace_id, LOOK_SECONDS) if shared is None else None
     reader = shared or alone

@@ -20,7 +20,7 @@ def cursor_at(workspace_id: int, place: int) -> str:
     return base64.urlsafe_b64encode(f"feed:{workspace_id}:{place}".encode()).decode().rstrip("=")
 
 
-def position(principal: Principal, after: str) -> int:
+def position(principal: Principal, after: str, name: str = "after") -> int:
     """The place that a cursor names.
 
     Raises:
@@ -32,7 +32,7 @@ def position(principal: Principal, after: str) -> int:
             return int(place)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
-    raise coded(Code.BAD_REQUEST, "after: this is not a cursor of this feed")
+    raise coded(Code.BAD_REQUEST, f"{name}: this is not a cursor of this feed")
 
 
 async def beginning(principal: Principal, after: str | None, kept_days: float) -> int:

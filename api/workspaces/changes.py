@@ -21,6 +21,10 @@ class UserCreateInput:
     email: str = strawberry.field(description="Their e-mail address; nobody else here has it.")
     role: Role = strawberry.field(description="What they are here to do; only an owner makes an OWNER.")
     team_ids: list[strawberry.ID] = strawberry.field(default_factory=list, description="The teams they join.")
+    subject: str | None = strawberry.field(
+        default=None,
+        description="Who they are to the identity provider: the `sub` of the tokens that let them in.",
+    )
 
 
 @strawberry.input(description="What changes about a member of staff; what is left out or null stays.")
@@ -31,6 +35,11 @@ class UserUpdateInput:
         default=None,
         description="What they are here to do, from the next request on. Only an owner makes an OWNER, or "
         "another of one; the last active owner stays one.",
+    )
+    subject: str | None = strawberry.field(
+        default=None,
+        description="Who they are to the identity provider: the `sub` of the tokens that let them in; empty: "
+        "no token does any more.",
     )
 
 
@@ -89,6 +98,7 @@ class StaffMutations:
             name=input.name,
             email=input.email,
             role=input.role,
+            subject=input.subject,
             team_ids=[row_or_nothing("Team", team) for team in input.team_ids],
         )
         return UserCreatePayload(user=cast(User, user))
@@ -107,6 +117,7 @@ class StaffMutations:
             name=input.name,
             email=input.email,
             role=input.role,
+            subject=input.subject,
             expected_version=expected_version,
         )
         return UserUpdatePayload(user=cast(User, user))

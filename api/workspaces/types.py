@@ -46,6 +46,13 @@ class User(Node):
     name: str = strawberry.field(description="Their name.")
     version: int = strawberry.field(description="Rises with each change.")
 
+    @strawberry.field(
+        description="Who they are to the identity provider, the `sub` of their tokens; null where API keys "
+        "alone let them in, and for whoever is no OWNER or ADMIN."
+    )
+    def subject(self: Any, info: Info) -> str | None:
+        return cast(str | None, self.subject) if who(info).role in ADMINS else None
+
     @strawberry.field(description="Their e-mail address. Masked for roles that do not see personal data.")
     def email(self: Any, info: Info) -> str:
         return masked(self.email, info) or ""

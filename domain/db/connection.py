@@ -22,6 +22,7 @@ MODELS = [
     "domain.tasks.models",
     "domain.campaigns.models",
     "domain.kpis.models",
+    "domain.webhooks.models",
 ]
 APP = "careline"
 BUSY_MS = 10_000

@@ -53,6 +53,7 @@ from domain.runs.work import (
     kinds,
     no_arguments,
     performs,
+    unknown,
 )
 
 __all__ = [
@@ -124,6 +125,7 @@ __all__ = [
     "ring_ready",
     "set_schedule_apart",
     "unfinished",
+    "unknown",
     "upcoming",
     "update_schedule",
 ]

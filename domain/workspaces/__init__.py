@@ -9,7 +9,8 @@ from domain.workspaces.actions import (
     revoke_key,
     turn_clock,
 )
-from domain.workspaces.keys import BadCredential, NewKey, authenticate, principal_of_user
+from domain.workspaces.issuer import Issuer
+from domain.workspaces.keys import BadCredential, NewKey, authenticate, principal_of_user, trust
 from domain.workspaces.models import ApiKey, Team, User, Workspace
 from domain.workspaces.people import (
     LastOwner,
@@ -41,6 +42,7 @@ from domain.workspaces.queries import (
 __all__ = [
     "ApiKey",
     "BadCredential",
+    "Issuer",
     "LastOwner",
     "NewKey",
     "NotSandbox",
@@ -73,6 +75,7 @@ __all__ = [
     "teams",
     "teams_by_user",
     "teams_of",
+    "trust",
     "turn_clock",
     "update_team",
     "update_user",

@@ -1,7 +1,8 @@
-"""Who stands behind a credential.
+"""Who stands behind a credential: an API key of ours, or a token of the identity provider.
 
 A key reads `careline_<key id>_<secret>`. The secret has 256 random bits, so a plain SHA-256 of it can
-be stored: there is nothing to guess, and checking costs microseconds.
+be stored: there is nothing to guess, and checking costs microseconds. A token says only who somebody
+is; what they may do here stands in their row.
 """
 
 import hashlib
@@ -9,12 +10,18 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
+import structlog
+
 from domain import db, timekeeping
 from domain.access import Principal, Role
+from domain.workspaces import tokens
+from domain.workspaces.issuer import Issuer
 from domain.workspaces.models import ApiKey, User
 from domain.workspaces.queries import teams_of
 
 PREFIX = "careline"
+_trusted: Issuer | None = None
+log = structlog.get_logger(__name__)
 
 
 class BadCredential(Exception):
@@ -39,6 +46,12 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def trust(issuer: Issuer | None) -> None:
+    """Believe the tokens of this identity provider from now on, and of no other; none: of nobody."""
+    global _trusted
+    _trusted = issuer
+
+
 async def authenticate(authorization: str | None) -> Principal:
     """The principal of an `Authorization` value such as `Bearer careline_…`.
 
@@ -46,12 +59,37 @@ async def authenticate(authorization: str | None) -> Principal:
         BadCredential: whatever is wrong with it.
     """
     scheme, _, credential = (authorization or "").partition(" ")
-    prefix, _, rest = credential.strip().partition("_")
+    credential = credential.strip()
+    if scheme.lower() != "bearer":
+        raise BadCredential
+    prefix, _, rest = credential.partition("_")
+    if prefix != PREFIX:
+        return await _principal_of_token(credential)
     key_id, _, secret = rest.partition("_")
-    if scheme.lower() != "bearer" or prefix != PREFIX or not key_id or not secret or len(credential) > 512:
+    if not key_id or not secret or len(credential) > 512:
         raise BadCredential
     with db.everywhere():  # whose it is, the key alone can say
         return await _principal(key_id, secret)
+
+
+async def _principal_of_token(token: str) -> Principal:
+    """The one member of staff that a token speaks of, who still works here."""
+    if _trusted is None:
+        raise BadCredential
+    try:
+        claims = await tokens.read(token, _trusted)
+    except tokens.Unbelievable as error:
+        log.info("token_refused", reason=str(error))
+        raise BadCredential from None
+    with db.everywhere():
+        query = User.filter(subject=claims.subject, active=True)
+        if claims.workspace_id is not None:
+            query = query.filter(workspace_id=claims.workspace_id)
+        found = await query.limit(2)
+    if len(found) != 1:
+        raise BadCredential
+    with db.within(found[0].workspace_id):
+        return await principal_of_user(found[0])
 
 
 async def _principal(key_id: str, secret: str) -> Principal:

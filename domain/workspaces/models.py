@@ -36,11 +36,15 @@ class User(Record):
     email = fields.CharField(max_length=254)
     role = choice(Role)
     active = fields.BooleanField(default=True)
+    subject = fields.CharField(max_length=255, null=True)
+    """Who they are to the identity provider; none: they come in by API keys alone."""
     created_at = Instant()
 
     class Meta:
         table = "users"
         indexes = [
+            Index(("workspace_id", "subject"), "users_subject", unique=True, where="subject IS NOT NULL"),
+            Index(("subject",), "users_token", where="subject IS NOT NULL"),
             Index(("workspace_id", "email"), "users_email", unique=True),
             Index(("workspace_id", "role", "id"), "users_role"),
         ]

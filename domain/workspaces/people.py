@@ -13,11 +13,13 @@ from domain.journal import Entry
 from domain.workspaces.actions import LONGEST_NAME, hold
 from domain.workspaces.models import Team, TeamMember, User
 from domain.workspaces.queries import members_by_team
+from domain.workspaces.tokens import LONGEST_SUBJECT
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "name": lambda value: texts.text(value, "name", LONGEST_NAME),
     "email": texts.email,
     "role": Role,
+    "subject": lambda value: texts.text(value, "subject", LONGEST_SUBJECT),
 }
 
 
@@ -30,18 +32,26 @@ async def add_user(workspace_id: int, name: str, email: str, role: Role) -> User
 
 
 async def create_user(
-    who: Principal, *, name: str, email: str, role: Role, team_ids: Collection[int] = ()
+    who: Principal,
+    *,
+    name: str,
+    email: str,
+    role: Role,
+    team_ids: Collection[int] = (),
+    subject: str | None = None,
 ) -> User:
-    """A new member of staff; to sign in they need an API key made for them."""
+    """A new member of staff; to sign in they need an API key made for them, or a `subject` of their own."""
     _must_be_admin(who)
     reasons = Reasons()
-    good = _checked(reasons, name=name, email=email, role=role)
+    good = _checked(reasons, name=name, email=email, role=role, subject=subject)
     with reasons.gathered():
         _must_be_owner_for(who, role, "role")
     async with db.transaction():
         await hold(who.workspace_id)
         with reasons.gathered():
             await _must_be_free(who, User, "email", good.get("email"))
+        with reasons.gathered():
+            await _must_be_free(who, User, "subject", good.get("subject"))
         with reasons.gathered():
             if len(await Team.by_ids(who.workspace_id, list(team_ids))) < len(set(team_ids)):
                 raise NotFound("no such team", field="teamIds")
@@ -60,12 +70,18 @@ async def update_user(
     name: str | None = None,
     email: str | None = None,
     role: Role | None = None,
+    subject: str | None = None,
     expected_version: int | None = None,
 ) -> User:
-    """Change what is given; a new role counts from the next request on, also for keys that are out."""
+    """Change what is given; a new role counts from the next request on, also for keys that are out.
+
+    An empty `subject` takes it away: no token lets them in any more.
+    """
     _must_be_admin(who)
     reasons = Reasons()
-    good = _checked(reasons, name=name, email=email, role=role)
+    good = _checked(reasons, name=name, email=email, role=role, subject=subject or None)
+    if subject == "":
+        good["subject"] = None
     async with db.transaction():
         user = await _held(who, user_id, expected_version)
         with reasons.gathered():
@@ -75,6 +91,8 @@ async def update_user(
                 await _must_leave_an_owner(user, "role")
         with reasons.gathered():
             await _must_be_free(who, User, "email", good.get("email"), user.id)
+        with reasons.gathered():
+            await _must_be_free(who, User, "subject", good.get("subject"), user.id)
         reasons.refuse()
         changes = {field: value for field, value in good.items() if value != getattr(user, field)}
         if changes:
@@ -218,7 +236,8 @@ async def _must_be_free(
     if value is None:
         return
     if await kind.filter(workspace_id=who.workspace_id, **{field: value}).exclude(id=own).exists():
-        whose, what = ("a member of staff", "e-mail address") if kind is User else ("a team", "name")
+        whose = "a member of staff" if kind is User else "a team"
+        what = {"email": "e-mail address"}.get(field, field)
         raise Duplicate(f"{whose} has this {what} already", field=field)
 
 

@@ -23,6 +23,7 @@ CONCEPTS = (
     "tasks",
     "campaigns",
     "kpis",
+    "webhooks",
 )
 """The one order in which concepts stand; some have not been built."""
 

@@ -32,6 +32,7 @@ FLOOR = {
     "nudges",
     "paging",
     "records",
+    "sealing",
     "settings",
     "texts",
     "timekeeping",

@@ -7,6 +7,7 @@ from domain.settings import BadSettings, LogStyle, Profile, from_environment
 NAMES = [
     "DATABASE_URL",
     "REDIS_URL",
+    "CARELINE_SECRET_KEY",
     "CARELINE_HOST",
     "CARELINE_PORT",
     "CARELINE_LOG",
@@ -36,6 +37,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {
         "DATABASE_URL": POSTGRES,
         "REDIS_URL": "rediss://cache:6379/1",
+        "CARELINE_SECRET_KEY": "k" * 32,
         "CARELINE_HOST": "::1",
         "CARELINE_PORT": "0",
         "CARELINE_LOG": "json",
@@ -51,6 +53,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = from_environment()
     assert not settings.embedded_database
     assert settings.redis_url == "rediss://cache:6379/1"
+    assert settings.secret_key.get_secret_value() == "k" * 32
     assert (settings.host, settings.port, settings.log) == ("::1", 0, LogStyle.JSON)
     assert settings.profile is Profile.PRODUCTION
     assert settings.cors_origins == ("https://a.test", "https://b.test")
@@ -68,6 +71,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DATABASE_URL", "sqlite:///folder/"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "postgres://app:pw@db:port/careline"),
+        ("CARELINE_SECRET_KEY", "k" * 31),
         ("CARELINE_CORS_ORIGINS", "foo"),
         ("CARELINE_CORS_ORIGINS", "https://a.test, b.test"),
         ("CARELINE_CORS_ORIGINS", "https://a.test/path"),
@@ -119,6 +123,23 @@ def test_redis_beside_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     assert from_environment().redis_url == "redis://cache:6379/0"
 
 
+@pytest.mark.parametrize("key", ["", "k" * 31])
+def test_production_without_a_proper_secret_is_refused(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("CARELINE_PROFILE", "production")
+    monkeypatch.setenv("CARELINE_SECRET_KEY", key)
+    with pytest.raises(BadSettings, match=r"CARELINE_SECRET_KEY:? must have at least 32 characters"):
+        from_environment()
+
+
+def test_in_development_a_secret_may_be_absent_but_not_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARELINE_SECRET_KEY", "")
+    assert from_environment().secret_key.get_secret_value() == ""
+    monkeypatch.setenv("CARELINE_SECRET_KEY", "hushhush")
+    with pytest.raises(BadSettings, match="CARELINE_SECRET_KEY: must have at least 32") as refused:
+        from_environment()
+    assert "hushhush" not in str(refused.value)
+
+
 def test_a_database_url_with_two_slashes_is_told_how_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite://careline.db")
     with pytest.raises(
@@ -146,6 +167,15 @@ def test_origins_are_kept_as_browsers_send_them(monkeypatch: pytest.MonkeyPatch)
     )
 
 
+def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARELINE_SECRET_KEY", "hush" * 10)
+    assert "hush" not in repr(from_environment())
+    monkeypatch.setenv("CARELINE_PORT", "x")
+    with pytest.raises(BadSettings) as refused:
+        from_environment()
+    assert "hush" not in str(refused.value)
+
+
 def test_an_empty_redis_url_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "")
     assert from_environment().redis_url is None
@@ -154,3 +184,26 @@ def test_an_empty_redis_url_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_setting_given_by_the_caller_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARELINE_PORT", "9000")
     assert from_environment(port=0).port == 0
+
+
+def test_tokens_need_an_issuer_an_audience_and_keys_together() -> None:
+    whole = {"CARELINE_JWT_ISSUER": "https://login.test/", "CARELINE_JWT_AUDIENCE": "careline"}
+    whole["CARELINE_JWT_JWKS"] = "https://login.test/keys"
+    settings = from_environment(**whole, CARELINE_JWT_ALGORITHMS="RS256, EdDSA")
+    assert (settings.jwt_issuer, settings.jwt_algorithms) == ("https://login.test/", ("RS256", "EdDSA"))
+    for name in whole:
+        with pytest.raises(BadSettings, match=f"tokens need {name} too"):
+            from_environment(**{other: value for other, value in whole.items() if other != name})
+    for algorithms in ("HS256", "RS256,none", "", "rs256"):
+        with pytest.raises(BadSettings, match="CARELINE_JWT_ALGORITHMS: name some of"):
+            from_environment(**whole, CARELINE_JWT_ALGORITHMS=algorithms)
+    bare = whole | {"CARELINE_JWT_JWKS": "http://login.test/keys"}
+    assert from_environment(**bare).jwt_jwks == "http://login.test/keys"
+    with pytest.raises(BadSettings, match="must be https:// in production"):
+        from_environment(**bare, CARELINE_PROFILE="production", CARELINE_SECRET_KEY="k" * 32)
+
+
+def test_where_webhooks_may_go_besides_is_a_list() -> None:
+    assert from_environment().webhook_allowed == ()
+    given = from_environment(CARELINE_WEBHOOK_ALLOWED="erp.internal:9443, 10.0.0.7")
+    assert given.webhook_allowed == ("erp.internal:9443", "10.0.0.7")

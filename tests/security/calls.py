@@ -1,5 +1,6 @@
 """A valid call of each root field, and the type of object that each id argument stands for."""
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -60,6 +61,15 @@ ID_OF_FIELD = {
     "campaignPause": "Campaign",
     "campaignClose": "Campaign",
     "runChanged": "Run",
+    "webhook": "Webhook",
+    "webhookUpdate": "Webhook",
+    "webhookDisable": "Webhook",
+    "webhookEnable": "Webhook",
+    "webhookDelete": "Webhook",
+    "webhookSecretRotate": "Webhook",
+    "webhookReplay": "Webhook",
+    "webhookDeliveryReplay": "WebhookDelivery",
+    "webhookTest": "Webhook",
 }
 """The type of the argument `id` of a root field."""
 
@@ -78,6 +88,12 @@ def type_of_id(field: str, path: tuple[str, ...]) -> str:
     if known is None:
         raise Unknown(f"which type has the id {field}({'.'.join(path)})?")
     return known
+
+
+def beginning_of(workspace: str) -> str:
+    """The cursor before the first line of a workspace's feed."""
+    number = base64.urlsafe_b64decode(workspace + "=" * (-len(workspace) % 4)).decode().partition(":")[2]
+    return base64.urlsafe_b64encode(f"feed:{number}:0".encode()).decode().rstrip("=")
 
 
 def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
@@ -205,5 +221,23 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
             "input": {"target": "0.8", "comparator": "AT_LEAST"},
         },
         "reportBuild": {"input": {"title": "Month"}},
+        "webhook": {"id": ids["Webhook"]},
+        "webhookCreate": {
+            "input": {
+                "name": "ERP",
+                "url": "https://erp.example.com/hook",
+                "topics": ["tasks"],
+                "role": "PLANNER",
+                "document": "query ($id: ID!) { task(id: $id) { title } }",
+            }
+        },
+        "webhookUpdate": {"id": ids["Webhook"], "input": {"name": "CRM 2"}},
+        "webhookDisable": {"id": ids["Webhook"]},
+        "webhookEnable": {"id": ids["Webhook"]},
+        "webhookDelete": {"id": ids["Webhook"]},
+        "webhookSecretRotate": {"id": ids["Webhook"]},
+        "webhookReplay": {"id": ids["Webhook"], "after": beginning_of(ids["Workspace"])},
+        "webhookDeliveryReplay": {"id": ids["WebhookDelivery"]},
+        "webhookTest": {"id": ids["Webhook"], "send": True},
     }
     return known.get(field, {})

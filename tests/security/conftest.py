@@ -98,7 +98,7 @@ async def settle_in(client: httpx2.AsyncClient, name: str) -> Place:
 
 @pytest.fixture
 async def client(database: str) -> AsyncIterator[httpx2.AsyncClient]:
-    settings = Settings(DATABASE_URL=database)
+    settings = Settings(DATABASE_URL=database, CARELINE_SECRET_KEY="s" * 32)
     application = app.create(settings, Vitals(settings))
     transport = httpx2.ASGITransport(app=application)
     async with httpx2.AsyncClient(transport=transport, base_url="http://careline.test") as client:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import api.schema  # noqa: F401
 from api import nodes
 from api.ids import global_id
-from domain import campaigns, contacts, customers, files, kpis, runs, segments, tasks, workspaces
+from domain import campaigns, contacts, customers, files, kpis, runs, segments, tasks, webhooks, workspaces
 from domain.access import Role
 from domain.campaigns import Campaign, Plan
 from domain.contacts import Channel, ContactResult, Direction, Purpose
@@ -84,6 +84,10 @@ async def fill(house: House) -> None:
         await perform(await customers.import_orders(who, file.id))
     await runs.create_schedule(who, preset=SchedulePreset.MONTH_REPORT)
     await workspaces.create_key(who, name="program", role=Role.PLANNER)
+    webhook, _ = await webhooks.create(
+        who, name="CRM", url="https://crm.invalid/hook", topics=["tasks"], role=Role.PLANNER
+    )
+    await webhooks.send_test(who, webhook.id)
 
 
 async def launch(house: House) -> None:

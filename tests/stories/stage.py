@@ -127,7 +127,9 @@ class Stage:
 @contextlib.asynccontextmanager
 async def staged(database_url: str, clock_at: datetime, currency: str = "CNY") -> AsyncIterator[Stage]:
     """The database must be open."""
-    settings = Settings(DATABASE_URL=database_url)
+    settings = Settings(
+        DATABASE_URL=database_url, CARELINE_SECRET_KEY="s" * 32, CARELINE_WEBHOOK_ALLOWED="127.0.0.1"
+    )
     house = await build_house(clock_at=clock_at, currency=currency)
     async with working(settings) as clock:
         application = app.create(settings, Vitals(settings, clock))

@@ -30,8 +30,10 @@ ACROSS_WORKSPACES = {
     "runs_ended",
     "schedules_due",
     "runs_leased",
+    "users_token",  # a token is looked up before its workspace is known
     "tasks_escalation",
     "tasks_snoozed",
+    "webhook_deliveries_age",
     "workspaces_nightly",
 }
 """Indexes of due queries and of pruning, which look at all workspaces at once."""
