@@ -12,7 +12,7 @@ TABLES = ("webhooks", "webhook_deliveries", "webhook_attempts")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("careline", "0003_row_security")]
+    dependencies = [("careline", "0004_queues")]
 
     operations = [
         AddField("User", "subject", fields.CharField(max_length=255, null=True)),
