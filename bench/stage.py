@@ -110,6 +110,10 @@ class Child:
             if not any(text in line for line in self._said):
                 raise RuntimeError(f"no {text!r} within {seconds:g} s:\n{''.join(self._said[-20:])}")
 
+    def line_with(self, text: str) -> str:
+        """The first line that it printed with this text."""
+        return next(line for line in self._said if text in line)
+
     def end(self) -> None:
         self._process.terminate()
         try:

@@ -12,6 +12,8 @@ from domain import db, feeds, nudges
 from domain.journal import JournalLine
 
 LOOK_SECONDS = 1.0
+GATHER_SECONDS = 0.005
+"""How long more is waited for: one look serves all of it."""
 KEPT = 1_000
 log = structlog.get_logger(__name__)
 
@@ -27,6 +29,7 @@ class Tail:
         self._begin = self._end = end
         self._lines: deque[JournalLine] = deque()
         self._noted = noted
+        self._unnumbered = False
         self._news = asyncio.Event()
         self._stir = asyncio.Event()
         self._reading = asyncio.create_task(self._read(), name=f"tail {workspace_id}")
@@ -48,11 +51,14 @@ class Tail:
 
     async def _read(self) -> None:
         db.enter(self.workspace_id)
-        with nudges.NEWS.listening(self._stir.set):
+        with nudges.NEWS.listening(self._stir.set), nudges.WORK.listening(self._written):
             while True:
                 self._stir.clear()
                 db.answer_within()
                 try:
+                    if self._unnumbered:
+                        self._unnumbered = False
+                        await feeds.number(self.workspace_id)
                     lines = await feeds.lines_after(self.workspace_id, self._end)
                 except Exception as error:  # the database is away: who follows waits for it too
                     log.warning("feed_unreadable", error=type(error).__name__)
@@ -63,6 +69,12 @@ class Tail:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
                         await self._stir.wait()
+                        await asyncio.sleep(GATHER_SECONDS)
+
+    def _written(self) -> None:
+        """Something was committed somewhere: who listens here need not wait until a worker numbers it."""
+        self._unnumbered = True
+        self._stir.set()
 
     def _take(self, lines: list[JournalLine]) -> None:
         assert lines[-1].position is not None
