@@ -85,7 +85,8 @@ class Clock:
                 await asyncio.gather(*loops)
             finally:
                 for loop in loops:
-                    loop.cancel()
+                    if not loop.cancelling():  # a second cancel would break off what ends after the first
+                        loop.cancel()
                 await asyncio.gather(*loops, return_exceptions=True)
                 with contextlib.suppress(Exception):
                     if self._leadership.leads:

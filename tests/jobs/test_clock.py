@@ -354,3 +354,31 @@ async def test_a_clock_that_is_told_to_end_at_the_instant_of_a_nudge_ends(
     done, _ = await asyncio.wait({running}, timeout=5)
     assert done == {running}
     assert running.cancelled()
+
+
+async def test_a_clock_that_ends_waits_for_what_its_pull_has_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, asked, answer = clock_of(Direct()), asyncio.Event(), asyncio.Event()
+    answered: list[bool] = []
+
+    async def nothing() -> None:
+        pass
+
+    async def slowly(*_: Any) -> list[Run]:
+        asked.set()
+        await answer.wait()
+        answered.append(True)
+        return []
+
+    monkeypatch.setattr(clock, "tick", nothing)
+    monkeypatch.setattr(runs, "pull_for", slowly)
+    running = asyncio.create_task(clock.run())
+    await asked.wait()
+    running.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not running.done()
+    answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert answered == [True]
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "take"]
