@@ -69,8 +69,8 @@ async def measured(side: Side, count: int, rounds: int) -> Measured:
         before = _cpu(side.pid)
         told = await side.tell()
         async with asyncio.timeout(60):
-            while not all(each.heard for each in there):
-                await asyncio.sleep(0.005)  # noqa: ASYNC110
+            while not all(each.heard for each in there):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
         round_cpu = _cpu(side.pid) - before
         if number >= 2:
             came = [each.heard[0] - told for each in there]
