@@ -16,20 +16,27 @@ class Loaders:
     def __init__(self, workspace_id: int) -> None:
         self._workspace_id = workspace_id
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
+        self._shared: dict[Any, DataLoader[Any, Any]] | None = None
 
     async def load(self, fetch: Fetch[K, V], key: K, name: Hashable | None = None) -> V | None:
         """One row; `name` stands for the fetch where that is made anew for each call."""
-        loader = self._loaders.get(name or fetch)
+        # A fetch knows a workspace and keys; what a caller may see is in a name, and stays this operation's.
+        loaders = self._shared if name is None and self._shared is not None else self._loaders
+        loader = loaders.get(name or fetch)
         if loader is None:
 
             async def batch(keys: list[K]) -> list[V | None]:
                 found = await fetch(self._workspace_id, keys)
                 return [found.get(key) for key in keys]
 
-            loader = self._loaders[name or fetch] = DataLoader(load_fn=batch, max_batch_size=500)
+            loader = loaders[name or fetch] = DataLoader(load_fn=batch, max_batch_size=500)
         found: V | None = await loader.load(key)
         return found
 
-    def forget(self) -> None:
-        """Forget what was read: a subscription's next event must see the rows as they are then."""
+    def forget(self, shared: dict[Any, DataLoader[Any, Any]] | None = None) -> None:
+        """Forget what was read: a subscription's next event must see the rows as they are then.
+
+        From here on rows are read together with all who have the same `shared`.
+        """
         self._loaders.clear()
+        self._shared = shared

@@ -64,7 +64,7 @@ async def read(request: Request) -> Asked:
     if media.strip().lower() != JSON or charset not in ("", "utf-8"):
         raise Refused(415, f"The body has to be {JSON} in UTF-8.")
     body = _decoded(await request.body(), "The body is not valid JSON.")
-    if isinstance(body, list):
+    if isinstance(body, list) and len(body) > 1:
         raise Refused(400, limited("The operations of one request", "batch", 1, len(body)))
     if not isinstance(body, dict):
         raise Refused(400, "The body has to be a JSON object.")

@@ -5,17 +5,19 @@ What a subscriber is shown is read again for it, as its principal may see it at 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 from api.context import Info, who
 from api.errors import Code, coded
 from api.live.places import beginning
-from api.live.reading import Alone
+from api.live.reading import Alone, Reader
 from domain import db, nudges, workspaces
 from domain.access import Principal
 from domain.figures import SUBSCRIBERS
 from domain.journal import JournalLine
 
+T = TypeVar("T")
 LOOK_SECONDS = 1.0
 RECHECK_SECONDS = 2.0
 QUIET_SECONDS = 15.0
@@ -118,7 +120,7 @@ async def _read(
                 assert line.position is not None
                 reader.position = line.position
                 if line.subject in subjects:
-                    info.context.loaders.forget()
+                    info.context.loaders.forget(_rows_of(shared, line))
                     heard, reader.quiet = loop.time(), False
                     yield line
                 reader.done = line.position
@@ -132,6 +134,28 @@ async def _read(
                 yield reader.position
                 continue
             await reader.news(place, left)
+
+
+def _rows_of(reader: Reader | None, line: JournalLine) -> dict[Any, Any] | None:
+    if reader is None or line.position is None:
+        return None
+    found: dict[Any, Any] = reader.tail.memo(line.position).setdefault("rows", {})
+    return found
+
+
+async def once(info: Info, line: JournalLine, name: Any, read: Callable[[], Awaitable[T]]) -> T:
+    """What a line is about, where it is the same for all who follow: read once for all groups.
+
+    Not for those who see their own work only, nor for who reads alone.
+    """
+    reader = info.context.reader
+    if reader is None or line.position is None or who(info).own_work_only:
+        return await read()
+    memo = reader.tail.memo(line.position)
+    if name not in memo:
+        memo[name] = asyncio.ensure_future(read())
+    found: T = await asyncio.shield(memo[name])
+    return found
 
 
 STOPPING = "this server is stopping; come back with your last cursor"

@@ -50,7 +50,7 @@ class Standing:
                 self.caller, scope = found, scope_of(found.principal)
                 if scope == self.scope:
                     return
-                self.scope = scope
+                self.scope = scope  # another object, too: that is how a stream sees it
         for watcher in list(self.watchers):
             watcher()
 

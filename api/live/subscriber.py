@@ -68,10 +68,11 @@ class Subscriber:
                     continue
                 self._behind_since, member.overflowed = None, False
                 while member.group is not None or member.queue:
-                    if (end := await self._end(standing)) is not None:
+                    doubtful = standing.stale or standing.ended or (self._over_http and streams.ending)
+                    if doubtful and (end := await self._end(standing)) is not None:
                         yield end
                         return
-                    if standing.scope != key[1]:
+                    if standing.scope is not key[1]:
                         member.queue.clear()  # what was made for what it was is not for what it is
                         break
                     if member.queue:

@@ -5,6 +5,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from itertools import islice
+from typing import Any
 
 import structlog
 
@@ -30,9 +31,17 @@ class Tail:
         self._lines: deque[JournalLine] = deque()
         self._noted = noted
         self._unnumbered = False
+        self._memo_place = -1
+        self._memo: dict[Any, Any] = {}
         self._news = asyncio.Event()
         self._stir = asyncio.Event()
         self._reading = asyncio.create_task(self._read(), name=f"tail {workspace_id}")
+
+    def memo(self, place: int) -> dict[Any, Any]:
+        """What was read of the line at a place, for as long as it is the newest that anybody looks at."""
+        if place > self._memo_place:
+            self._memo_place, self._memo = place, {}
+        return self._memo if place == self._memo_place else {}
 
     async def after(self, place: int) -> list[JournalLine]:
         """The lines behind a place; none where there are none yet."""

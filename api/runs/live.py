@@ -12,6 +12,7 @@ from api.ids import row_id
 from api.permissions import subscription
 from api.runs.types import Run
 from domain import runs
+from domain.journal import JournalLine
 
 
 @strawberry.type(description="One change of a run.")
@@ -38,6 +39,13 @@ class RunSubscriptions:
         async for line in live.lines(info, "runs", after):
             if wanted is not None and line.subject_id != wanted:
                 continue
-            run = await runs.Run.find(who(info).workspace_id, line.subject_id)
+            run = await _run(info, line)
             if run is not None:
                 yield RunChange(cursor=live.cursor(line), at=line.at, change=line.name, run=cast(Run, run))
+
+
+async def _run(info: Info, line: JournalLine) -> runs.Run | None:
+    async def read() -> runs.Run | None:
+        return await runs.Run.find(who(info).workspace_id, line.subject_id)
+
+    return await live.once(info, line, "run", read)

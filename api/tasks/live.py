@@ -11,6 +11,7 @@ from api.context import Info, who
 from api.permissions import subscription
 from api.tasks.types import Task, TaskWhere, task_q
 from domain import tasks
+from domain.journal import JournalLine
 
 
 @strawberry.type(description="One change of a task.")
@@ -38,8 +39,18 @@ class TaskSubscriptions:
     ) -> AsyncIterator[TaskChange]:
         await task_q(info, where)  # one that will not do is refused before anything is waited for
         async for line in live.lines(info, "tasks", after):
-            task = await tasks.matching(who(info), await task_q(info, where), line.subject_id)
+            task = await _task(info, where, line)
             if task is not None:
                 yield TaskChange(
                     cursor=live.cursor(line), at=line.at, change=line.name, task=cast(Task, task)
                 )
+
+
+async def _task(info: Info, where: TaskWhere | None, line: JournalLine) -> tasks.Task | None:
+    """The task that a line is about, if it is for this caller and meets the condition now."""
+    condition = await task_q(info, where)
+
+    async def read() -> tasks.Task | None:
+        return await tasks.matching(who(info), condition, line.subject_id)
+
+    return await read() if where else await live.once(info, line, "task", read)

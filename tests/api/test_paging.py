@@ -12,6 +12,5 @@ async def test_a_bad_page_size_or_cursor_is_told_plainly(house: House) -> None:
         ('{ tasks(after: "x") { totalCount } }', "after: this is not a cursor of this list"),
     ):
         result = await ask_for_result(document, house.admin, {})
-        assert [(error.message, error.extensions["code"]) for error in result.errors] == [
-            (message, "BAD_REQUEST")
-        ]
+        code = "LIMITED" if "101" in message else "BAD_REQUEST"
+        assert [(error.message, error.extensions["code"]) for error in result.errors] == [(message, code)]
