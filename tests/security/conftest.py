@@ -1,5 +1,6 @@
 """Two filled workspaces on one database, and the real application in front of them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -20,6 +21,13 @@ from tests.security.filling import an_id_of_each_type, fill, ids_of_nothing
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For what is decided before the database is asked, or by statements that others try on both."""
+
+
+class OwnTask(httpx2.ASGITransport):
+    """Has each request in a task of its own, as a server does: what it enters is left with it."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        return await asyncio.create_task(super().handle_async_request(request))
 
 
 @dataclass
@@ -100,7 +108,7 @@ async def settle_in(client: httpx2.AsyncClient, name: str) -> Place:
 async def client(database: str) -> AsyncIterator[httpx2.AsyncClient]:
     settings = Settings(DATABASE_URL=database, CARELINE_SECRET_KEY="s" * 32)
     application = app.create(settings, Vitals(settings))
-    transport = httpx2.ASGITransport(app=application)
+    transport = OwnTask(app=application)
     async with httpx2.AsyncClient(transport=transport, base_url="http://careline.test") as client:
         yield client
 

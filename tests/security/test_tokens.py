@@ -22,7 +22,7 @@ from domain.workspaces import issuer as issuers
 from jobs.vitals import Vitals
 from tests.api.edge_app import served
 from tests.conftest import House, build_house
-from tests.security.conftest import Caller, on_sqlite
+from tests.security.conftest import Caller, OwnTask, on_sqlite
 from tests.security.provider import AUDIENCE, ISSUER, Provider
 from tests.security.rows import differences, snapshot
 from tests.security.test_roles import codes
@@ -57,7 +57,7 @@ def application(database: str, provider: Provider) -> Starlette:
 
 @pytest.fixture
 async def client(application: Starlette) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.ASGITransport(app=application)
+    transport = OwnTask(app=application)
     async with httpx2.AsyncClient(transport=transport, base_url="http://careline.test") as client:
         yield client
 
