@@ -1,16 +1,21 @@
 """The one schema, put together from the concepts' parts in their order."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
+from api.context import Context
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
+from api.engine import Engine
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits
 from api.masking import Mask
@@ -50,6 +55,49 @@ CACHED = 512
 
 
 class Schema(strawberry.Schema):
+    """Answers queries by their compiled plans where it can, and everything else as Strawberry does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.engine = Engine(self)
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any = None,
+        root_value: Any = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        answered = await self.engine.answer(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            allowed_operation_types,
+            operation_extensions,
+        )
+        if answered is not None:
+            return answered
+        if isinstance(context_value, Context):
+            context_value.loaders.forget()  # an attempt that failed leaves nothing behind
+        return await self.interpret(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            allowed_operation_types,
+            operation_extensions,
+        )
+
+    async def interpret(self, *args: Any) -> ExecutionResult:
+        """The same by graphql-core alone."""
+        return await super().execute(*args)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Nothing: what is unexpected is logged by the mask, with its incident."""
 

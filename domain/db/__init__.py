@@ -3,6 +3,7 @@
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
+from domain.db.projected import Column, Row, column, select, select_by_ids, select_each
 from domain.db.schema import references_to
 from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, within
 from domain.db.scope import SETTING as SCOPE
@@ -26,15 +27,18 @@ from domain.db.values import day_of, document_of, instant_of
 __all__ = [
     "EVERYWHERE",
     "SCOPE",
+    "Column",
     "Document",
     "Failure",
     "Index",
     "Instant",
     "Reference",
+    "Row",
     "Unavailable",
     "Unreachable",
     "after_commit",
     "choice",
+    "column",
     "compiled",
     "day_of",
     "dialect",
@@ -57,6 +61,9 @@ __all__ = [
     "pool_use",
     "references_to",
     "rows",
+    "select",
+    "select_by_ids",
+    "select_each",
     "transaction",
     "try_lock",
     "value",

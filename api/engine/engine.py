@@ -1,0 +1,109 @@
+"""The compiled path: answers a query by its plan, or leaves it to graphql-core."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+from strawberry import Schema
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from api.engine.cache import Recent
+from api.engine.declining import Declined, NoQuery
+from api.engine.lifting import Shape, shape_of
+from api.engine.plan import Plan, plan
+from api.engine.reruns import Reruns
+from api.limits import Bounds, fault_in_text
+from domain.figures import OPERATION_SECONDS
+
+TEXTS, PLANS = 2048, 512
+LONGEST = 16_384
+"""Characters of a text whose shape is remembered: a longer one is cut anew each time."""
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """The plans of one schema. `paths` counts which way the reads went."""
+
+    def __init__(self, schema: Schema, bounds: Bounds | None = None) -> None:
+        self.paths: Counter[str] = Counter()
+        self.reruns = Reruns()
+        self._schema = schema
+        self._bounds = bounds or Bounds()
+        self._shapes: Recent[str, Shape] = Recent(TEXTS)
+        self._fixed: Recent[tuple[str, str | None], tuple[int, ...]] = Recent(PLANS)
+        self._plans: Recent[tuple[Any, ...], Plan | NoQuery] = Recent(PLANS)
+
+    async def answer(
+        self,
+        query: str | None,
+        variables: Mapping[str, Any] | None,
+        context: Any,
+        root: Any,
+        operation_name: str | None,
+        allowed: Iterable[OperationType] | None,
+        extensions: Any,
+    ) -> ExecutionResult | None:
+        """The result of a query that went well on the compiled path; None leaves it to graphql-core."""
+        if not query or (allowed is not None and OperationType.QUERY not in allowed):
+            return None
+        began = time.perf_counter()
+        given = variables or {}
+        caller = getattr(context, "principal", None)
+        try:
+            found, shape = self._plan(query, operation_name, given)
+            if not self.reruns.allowed(caller):
+                raise Declined("too many of this caller's reads had to be run again")
+            cost = found.cost(shape.tokens, given)
+            values = found.values(shape.tokens, given)
+        except Exception:  # whatever it is about, graphql-core has the words for it
+            self.paths["declined"] += 1
+            return None
+        try:
+            data = await found.run(values, context, root, extensions)
+        except Declined:
+            self.paths["declined"] += 1
+            return None
+        except Exception as error:
+            self.paths["again"] += 1
+            self.reruns.count(caller)
+            log.debug("read_again", reason=type(error).__name__)
+            return None
+        self.paths["compiled"] += 1
+        OPERATION_SECONDS.labels("query").observe(time.perf_counter() - began)
+        return ExecutionResult(data=data, errors=None, extensions={"cost": {"requested": cost}})
+
+    def _plan(self, text: str, name: str | None, given: Mapping[str, Any]) -> tuple[Plan, Shape]:
+        shape = self._shapes.get(text)
+        if shape is None:
+            if fault_in_text(text, given):
+                raise Declined("the text cannot be stored")
+            shape = shape_of(text)
+            if len(text) <= LONGEST:
+                self._shapes.put(text, shape)
+        elif fault_in_text(None, given):
+            raise Declined("the name of a variable cannot be stored")
+        fixed = self._fixed.get((shape.text, name))
+        if fixed is not None:
+            key = (shape.text, name, *[shape.tokens[place].text for place in fixed])
+            known = self._plans.get(key)
+            if isinstance(known, NoQuery):
+                raise known
+            if known is not None:
+                return known, shape
+        return self._read(text, shape, name, given), shape
+
+    def _read(self, text: str, shape: Shape, name: str | None, given: Mapping[str, Any]) -> Plan:
+        try:
+            read = plan(self._schema, text, shape, name, given, self._bounds)
+        except NoQuery as declined:
+            self._fixed.put((shape.text, name), ())
+            self._plans.put((shape.text, name), declined)
+            raise
+        free = {slot.place for slot in read.slots}
+        fixed = tuple(place for place in range(len(shape.tokens)) if place not in free)
+        self._fixed.put((shape.text, name), fixed)
+        self._plans.put((shape.text, name, *[shape.tokens[place].text for place in fixed]), read)
+        return read
