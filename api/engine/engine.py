@@ -58,22 +58,29 @@ class Engine:
                 raise Declined("too many of this caller's reads had to be run again")
             cost = found.cost(shape.tokens, given)
             values = found.values(shape.tokens, given)
-        except Exception:  # whatever it is about, graphql-core has the words for it
-            self.paths["declined"] += 1
+        except NoQuery:
+            self.paths["other"] += 1
+            return None
+        except Exception as error:  # whatever it is about, graphql-core has the words for it
+            self._leave(error)
             return None
         try:
             data = await found.run(values, context, root, extensions)
-        except Declined:
-            self.paths["declined"] += 1
+        except Declined as declined:
+            self._leave(declined)
             return None
         except Exception as error:
             self.paths["again"] += 1
             self.reruns.count(caller)
-            log.debug("read_again", reason=type(error).__name__)
+            log.debug("read_again", reason=repr(error))
             return None
         self.paths["compiled"] += 1
         OPERATION_SECONDS.labels("query").observe(time.perf_counter() - began)
         return ExecutionResult(data=data, errors=None, extensions={"cost": {"requested": cost}})
+
+    def _leave(self, error: Exception) -> None:
+        self.paths["declined"] += 1
+        log.debug("read_declined", reason=str(error))
 
     def _plan(self, text: str, name: str | None, given: Mapping[str, Any]) -> tuple[Plan, Shape]:
         shape = self._shapes.get(text)

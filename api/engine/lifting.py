@@ -146,7 +146,10 @@ def value_of(token: Token, scalar: GraphQLScalarType) -> Any:
             return int(text)
     elif kind == "string" and scalar in (GraphQLString, GraphQLID) and _is_plain(text):
         return text[1:-1]
-    return scalar.coerce_input_literal(parse_const_value(text))  # type: ignore[misc]
+    node = parse_const_value(text)
+    if scalar.coerce_input_literal is not None:
+        return scalar.coerce_input_literal(node)
+    return scalar.parse_literal(node)
 
 
 def _is_plain(text: str) -> bool:

@@ -19,7 +19,7 @@ from api.engine.declining import Declined, Unexpected
 from api.engine.fields import CompiledField
 from api.engine.rows import Level, model_of
 from api.engine.running import Execution, together
-from api.engine.selecting import Complete, constant
+from api.engine.selecting import Complete, Now, constant, objects
 from domain import db, paging, reading
 from domain.db import Row
 from domain.paging import Unread, UnreadEach
@@ -56,7 +56,7 @@ class Pages:
         self.counted = False
         self.placed = False
         self._compiler = compiler
-        self._item: GraphQLObjectType = item  # type: ignore[assignment]
+        self._item: GraphQLObjectType = item
         self._levels: list[tuple[str, str, Complete]] = []
         """Key, kind of part, and what completes the rows of all pages for it."""
         for key, details in compiler.subfields(kind, nodes).items():
@@ -71,9 +71,9 @@ class Pages:
         if name == "nodes":
             return Level(self._compiler, self._item, nodes, self.columns).complete
         if name == "edges":
-            return self._edges(get_named_type(kind.fields["edges"].type), nodes)  # type: ignore[arg-type]
+            return self._edges(get_named_type(kind.fields["edges"].type), nodes)
         if name == "pageInfo":
-            return self._information(get_named_type(kind.fields["pageInfo"].type), nodes)  # type: ignore[arg-type]
+            return self._information(get_named_type(kind.fields["pageInfo"].type), nodes)
         if name == "totalCount":
             self.counted = True
             return _total
@@ -96,29 +96,20 @@ class Pages:
         return [{key: values[at] for key, values in made.items()} for at in range(len(pages))]
 
     def _edges(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
-        parts: list[tuple[str, str, Complete | None]] = []
-        for key, details in self._compiler.subfields(kind, nodes).items():
+        at_once: list[tuple[int, Now]] = []
+        later: list[tuple[int, Complete]] = []
+        selected = self._compiler.subfields(kind, nodes)
+        for place, details in enumerate(selected.values()):
             merged = [each.node for each in details]
             name = merged[0].name.value
-            if name == "node":
-                parts.append((key, name, Level(self._compiler, self._item, merged, self.columns).complete))
-            elif name == "cursor":
+            if name == "cursor":
                 self.placed = True
-                parts.append((key, name, None))
+                at_once.append((place, _cursors))
+            elif name == "node":
+                later.append((place, _nodes(Level(self._compiler, self._item, merged, self.columns))))
             else:
-                parts.append((key, name, _constant(kind.name)))
-
-        async def complete(execution: Execution, flat: Sequence[Any]) -> list[Any]:
-            made: list[list[Any]] = []
-            for _, name, part in parts:
-                if part is None:
-                    made.append([page.cursor(row) for page, row in flat])
-                else:
-                    made.append(await part(execution, [row for _, row in flat]))
-            keys = [key for key, _, _ in parts]
-            return [dict(zip(keys, values, strict=True)) for values in zip(*made, strict=True)]
-
-        return complete
+                at_once.append((place, constant(kind.name)))
+        return objects(tuple(selected), at_once, later)
 
     def _information(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
         names = {key: each[0].node.name.value for key, each in self._compiler.subfields(kind, nodes).items()}
@@ -267,6 +258,17 @@ def _split(values: list[Any], pages: Sequence[Found]) -> list[list[Any]]:
         parts.append(values[start : start + len(page.rows)])
         start += len(page.rows)
     return parts
+
+
+def _cursors(execution: Execution, flat: Sequence[Any]) -> list[Any]:
+    return [page.cursor(row) for page, row in flat]
+
+
+def _nodes(level: Level) -> Complete:
+    async def complete(execution: Execution, flat: Sequence[Any]) -> list[Any]:
+        return await level.complete(execution, [row for _, row in flat])
+
+    return complete
 
 
 async def _total(execution: Execution, pages: Sequence[Found]) -> list[Any]:

@@ -24,10 +24,11 @@ from strawberry import Schema
 from strawberry.schema.schema import validate_document
 
 from api.engine.cache import Recent
-from api.engine.completion import Compiler, Complete
+from api.engine.completion import Compiler
 from api.engine.declining import Declined, NoQuery
 from api.engine.lifting import Shape, Slot, Token, lifted, size_of, value_of
 from api.engine.running import Execution
+from api.engine.selecting import Complete
 from api.engine.variables import Variable, coerced, declared
 from api.limits import Bounds, Weight, fault_in, weigh
 

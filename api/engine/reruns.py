@@ -22,6 +22,9 @@ class Reruns:
     def count(self, principal: Any) -> None:
         self._levels.put(_name(principal), (self._level(principal) + 1, time.monotonic()))
 
+    def forget(self) -> None:
+        self._levels = Recent(CALLERS)
+
     def _level(self, principal: Any) -> float:
         level, at = self._levels.get(_name(principal)) or (0.0, 0.0)
         return max(0.0, level - PER_SECOND * (time.monotonic() - at))

@@ -5,6 +5,7 @@ mutations and hangs up would drain the pool within a few requests. It also waits
 connection that nobody gives back.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -154,6 +155,16 @@ class Client(_Impatient, AsyncpgDBClient):
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_Wrapper(self), self._pool_init_lock)
+
+    async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The rows as the driver gives them."""
+        async with self.acquire_connection() as connection:
+            try:
+                with timed(text):
+                    found: Sequence[Sequence[Any]] = await connection.fetch(text, *values)
+            except TimeoutError as error:
+                raise Unavailable(Failure.SLOW) from error
+        return found
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         # No session state is ever left on a connection, so the reset query at each release is waste.

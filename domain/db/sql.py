@@ -125,16 +125,7 @@ async def rows(sql: str, /, **params: Any) -> list[dict[str, Any]]:
 
 async def raw_rows(text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
     """The rows of a statement as its driver takes it, as the driver gives them: values by their place."""
-    client = _client()
-    if not is_postgres():
-        found: Sequence[Sequence[Any]] = (await client.execute_query(text, list(values)))[1]
-        return found
-    async with client.acquire_connection() as connection:
-        try:
-            with timed(text):
-                found = await connection.fetch(text, *values)
-        except TimeoutError as error:
-            raise Unavailable(Failure.SLOW) from error
+    found: Sequence[Sequence[Any]] = await _client().raw_rows(text, values)
     return found
 
 

@@ -5,6 +5,7 @@ one cancelled request would stop the process for ever. BEGIN IMMEDIATE makes two
 instead of failing when the second one upgrades its lock.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
@@ -85,6 +86,13 @@ class Client(_Watched, SqliteClient):
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_Writer(self), self._lock)
+
+    async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The rows as the driver gives them."""
+        async with self.acquire_connection() as connection:
+            with timed(text):
+                found: Sequence[Sequence[Any]] = await connection.execute_fetchall(text, list(values))
+        return found
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         async with self._in_transaction() as writer:
