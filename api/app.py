@@ -12,8 +12,9 @@ from starlette.routing import Route, WebSocketRoute
 
 from api import files, health
 from api.context import Context
-from api.edge import HEADER, Guard, Numbered, View
+from api.edge import HEADER, BadDocuments, Guard, Numbered, View, read_documents
 from api.health import Vitals
+from api.listening import CannotStart
 from api.schema import schema
 from domain import db, workspaces
 from domain.access import Principal
@@ -43,13 +44,23 @@ def _context(caller: Any, connection: HTTPConnection) -> Context:
 
 
 def create(settings: Settings, vitals: Vitals) -> Starlette:
-    """The application of one process. The database must be open while it serves."""
+    """The application of one process. The database must be open while it serves.
+
+    Raises:
+        CannotStart: the file of trusted documents cannot be read.
+    """
+    try:
+        documents = read_documents(settings.documents, only=settings.documents_only)
+    except BadDocuments as error:
+        raise CannotStart(str(error)) from error
+    schema.engine.tells = settings.debug
     view = View(
         schema,
         authenticate=authenticate,
         make_context=_context,
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,
+        documents=documents,
     )
     cors = Middleware(
         CORSMiddleware,

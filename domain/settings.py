@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     log: LogStyle = Field(LogStyle.TEXT, alias="CARELINE_LOG")
     profile: Profile = Field(Profile.DEVELOPMENT, alias="CARELINE_PROFILE")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="CARELINE_CORS_ORIGINS")
+    documents: Path | None = Field(None, alias="CARELINE_DOCUMENTS")
+    documents_only: bool = Field(False, alias="CARELINE_DOCUMENTS_ONLY")
+    debug: bool = Field(False, alias="CARELINE_DEBUG")
     upload_limit_bytes: int = Field(512 * 2**20, alias="CARELINE_UPLOAD_LIMIT_BYTES", gt=0)
     worker_threads: int = Field(8, alias="CARELINE_WORKER_THREADS", ge=2, le=64)
     worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -80,7 +83,7 @@ class Settings(BaseSettings):
             raise ValueError("use redis://host:port/number")
         return url
 
-    @field_validator("metrics_port", mode="before")
+    @field_validator("metrics_port", "documents", mode="before")
     @classmethod
     def _off(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -105,6 +108,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "REDIS_URL needs PostgreSQL: set DATABASE_URL=postgres://…, or unset REDIS_URL "
                 "(SQLite has one process, which needs no broker)"
+            )
+        if self.documents_only and self.documents is None:
+            raise ValueError(
+                "CARELINE_DOCUMENTS_ONLY needs CARELINE_DOCUMENTS: otherwise nothing is answered"
             )
         if self.profile is Profile.PRODUCTION and not self.secret_key.get_secret_value():
             raise ValueError(

@@ -34,6 +34,7 @@ class Asked:
     variables: dict[str, Any] | None
     operation_name: str | None
     extensions: dict[str, Any] | None
+    document_id: str | None = None
 
 
 def decode(data: str | bytes) -> object:
@@ -118,13 +119,18 @@ def _asked(values: Mapping[str, Any]) -> Asked:
     for name, kind, said in (
         ("query", str, "a string"),
         ("operationName", str, "a string"),
+        ("documentId", str, "a string"),
         ("variables", dict, "an object"),
         ("extensions", dict, "an object"),
     ):
         if not isinstance(values.get(name), kind | None):
             raise Refused(400, f"{name} has to be {said}.")
     return Asked(
-        values.get("query"), values.get("variables"), values.get("operationName"), values.get("extensions")
+        values.get("query"),
+        values.get("variables"),
+        values.get("operationName"),
+        values.get("extensions"),
+        values.get("documentId"),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, suppress
 from typing import Any, Protocol, cast
 
+from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
@@ -20,6 +21,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types.execution import PreExecutionError
 
 from api.edge.answers import encode, failed, settled
+from api.edge.documents import Documents
 from api.edge.numbering import numbered_operation
 from api.edge.reading import decode
 from api.limits import limited
@@ -40,6 +42,7 @@ class Door(Protocol):
     """What the socket needs of the view it belongs to."""
 
     max_message_bytes: int
+    documents: Documents
 
     async def authenticate(self, authorization: str | None, /) -> object | None: ...
 
@@ -122,6 +125,12 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
             refused = limited("The operations of one connection", "subscriptions", most, running + 1)
             await self.send_message({"id": message["id"], "type": "error", "payload": [refused.formatted]})
         elif await self._still_welcome():
+            payload = message["payload"]
+            try:
+                self._door.documents.text(payload["query"], None, payload.get("extensions"))
+            except GraphQLError as error:
+                await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
+                return
             await super().handle_subscribe(message)
 
     async def _still_welcome(self) -> bool:

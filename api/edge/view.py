@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.edge.answers import Events, encode, failed, payload, refusal, respond, settled
+from api.edge.documents import Documents
 from api.edge.reading import Asked, Refused, accepted, answer_type, read, wants_stream
 from api.edge.sockets import Handler, Socket
 
@@ -33,6 +35,7 @@ class View(GraphQL[object, None]):
     `authenticate` gets the Authorization header, or the value of that name in `connection_init`,
     and returns who asks, or None. `make_context` gets that principal and the request or WebSocket
     and is called for each operation, within one socket too. `page` is the HTML for a browser.
+    `documents` are the operations that are known by name.
     """
 
     graphql_transport_ws_handler_class = Handler
@@ -51,6 +54,7 @@ class View(GraphQL[object, None]):
         max_message_bytes: int = 1_000_000,
         allowed_origins: Collection[str] = (),
         heartbeat_seconds: float = 15,
+        documents: Documents | None = None,
     ) -> None:
         super().__init__(
             schema,
@@ -66,6 +70,7 @@ class View(GraphQL[object, None]):
         self.page = page
         self.max_message_bytes = max_message_bytes
         self.events = Events(heartbeat_seconds)
+        self.documents = documents or Documents()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -101,6 +106,7 @@ class View(GraphQL[object, None]):
             return respond(PreExecutionError(data=None, errors=[error]), media)
         request.state.principal = principal
         asked = await read(request)
+        asked = replace(asked, query=self.documents.text(asked.query, asked.document_id, asked.extensions))
         context = self.make_context(principal, request)
         if wants_stream(accepted(request.headers.get("accept", "")), asked):
             return self._stream(request, asked, context)
