@@ -133,7 +133,8 @@ class Pages:
     async def read(self, asked: Unread) -> Found:
         """Read one page."""
         columns, cursor_at = self._columns(asked)
-        work: list[Any] = [db.select(asked.rows(), columns)] if self.reads_rows else []
+        query = asked.rows()  # also where only the count is shown: its cursors may be wrong
+        work: list[Any] = [db.select(query, columns)] if self.reads_rows else []
         if self.counted:
             work.append(_count(asked))
         with paging.askable():

@@ -22,7 +22,7 @@ from tortoise.exceptions import TransactionManagementError
 
 from domain.db.ending import finished
 from domain.db.failures import Failure, Unavailable
-from domain.db.scope import NOWHERE, SETTING, scope
+from domain.db.scope import EVERYWHERE, NOWHERE, SETTING, scope
 from domain.db.slowness import timed
 
 UNKNOWN = "?"
@@ -30,7 +30,29 @@ ACQUIRE_SECONDS = 5.0
 """How long a statement waits for a connection: longer, and the caller had better hear no."""
 
 
+def _prefer(pool: Any, wanted: str) -> None:
+    """Put an idle connection of this scope where the pool will take its next one from, if there is one.
+
+    A request looks everywhere for whose its key is, and then into one workspace: on one connection it
+    would change the scope twice. Where it has to be changed, one that sees everywhere is spared.
+    """
+    idle = pool._queue._queue  # the last in is the first out
+    spare = None
+    for place in range(len(idle) - 1, -1, -1):
+        connection = idle[place]._con
+        if connection is None:
+            continue
+        if connection.scope == wanted:
+            spare = place
+            break
+        if spare is None and connection.scope != EVERYWHERE:
+            spare = place
+    if spare is not None:
+        idle[spare], idle[-1] = idle[-1], idle[spare]
+
+
 async def _acquired(pool: Any) -> Any:
+    _prefer(pool, scope())
     try:
         return await pool.acquire(timeout=ACQUIRE_SECONDS)
     except TimeoutError as error:
@@ -159,6 +181,7 @@ class Client(_Impatient, AsyncpgDBClient):
     async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """The rows as the driver gives them."""
         async with self.acquire_connection() as connection:
+            self.log.debug("%s: %s", text, values)
             try:
                 with timed(text):
                     found: Sequence[Sequence[Any]] = await connection.fetch(text, *values)

@@ -78,7 +78,7 @@ def config(
             "user": parts.username,
             "password": parts.password,
             "database": parts.path.lstrip("/"),
-            "minsize": 1,
+            "minsize": 2,  # one that sees everywhere, for keys, and one for a workspace
             "maxsize": connections,
             "timeout": CONNECT_SECONDS,
             # The server ends a slow statement; the driver gives up a little later on a silent server.

@@ -12,6 +12,7 @@ from tortoise.queryset import QuerySet
 from domain.db.connection import is_postgres
 from domain.db.fields import Instant
 from domain.db.sql import raw_rows
+from domain.db.templates import Written, written
 
 Row = Sequence[Any]
 """The values of one row, in the order in which the columns were asked for."""
@@ -47,8 +48,12 @@ def _chosen(query: QuerySet[Any], selects: Sequence[str]) -> Any:
 
 async def select(query: QuerySet[Any], columns: Sequence[Column]) -> Sequence[Row]:
     """The rows of a query in its order."""
-    text, values = _chosen(query, _written(columns)).get_parameterized_sql()
-    return await raw_rows(text, values)
+
+    def write(asked: QuerySet[Any]) -> Written:
+        text, values = _chosen(asked, _written(columns)).get_parameterized_sql()
+        return text, values
+
+    return await raw_rows(*written(query, tuple(columns), write))
 
 
 async def select_by_ids(
@@ -81,22 +86,31 @@ async def select_each(
     `parent` is the column that tells whose a row is; it comes before the columns, and with `counted` the
     length of the whole list comes after them.
     """
+    form = (parent, tuple(columns), tuple(keys), most, counted)
     if is_postgres() and not counted:
-        builder = _chosen(query.order_by(*keys).limit(most), _written(columns))
-        builder = builder.where(BasicCriterion(Equality.eq, RawSQL(f'"{parent}"'), RawSQL("parents.id")))
-        inner, values = builder.get_parameterized_sql()
-        text = (
-            f"SELECT parents.id, found.* FROM unnest(${len(values) + 1}::bigint[]) parents(id) "
-            f"CROSS JOIN LATERAL ({inner}) found"
-        )
+
+        def for_each(asked: QuerySet[Any]) -> Written:
+            builder = _chosen(asked.order_by(*keys).limit(most), _written(columns))
+            own = BasicCriterion(Equality.eq, RawSQL(f'"{parent}"'), RawSQL("parents.id"))
+            inner, values = builder.where(own).get_parameterized_sql()
+            text = (
+                f"SELECT parents.id, found.* FROM unnest(${len(values) + 1}::bigint[]) parents(id) "
+                f"CROSS JOIN LATERAL ({inner}) found"
+            )
+            return text, values
+
+        text, values = written(query, form, for_each)
         return await raw_rows(text, [*values, list(ids)])
-    order = ", ".join(f'"{key.lstrip("-")}" {"DESC" if key[0] == "-" else "ASC"}' for key in keys)
-    selects = [f'"{parent}" AS parent', *_written(columns)]
-    if counted:
-        selects.append(f'count(*) OVER (PARTITION BY "{parent}") AS whole')
-    selects.append(f'row_number() OVER (PARTITION BY "{parent}" ORDER BY {order}) AS place')
-    listed = ", ".join(f"{number:d}" for number in ids)
-    builder = _chosen(query, selects)
-    builder = builder.where(ContainsCriterion(RawSQL(f'"{parent}"'), RawSQL(f"({listed})")))
-    inner, values = builder.get_parameterized_sql()
-    return await raw_rows(f"SELECT * FROM ({inner}) found WHERE place <= {most:d} ORDER BY place", values)
+
+    def numbered(asked: QuerySet[Any]) -> Written:
+        order = ", ".join(f'"{key.lstrip("-")}" {"DESC" if key[0] == "-" else "ASC"}' for key in keys)
+        selects = [f'"{parent}" AS parent', *_written(columns)]
+        if counted:
+            selects.append(f'count(*) OVER (PARTITION BY "{parent}") AS whole')
+        selects.append(f'row_number() OVER (PARTITION BY "{parent}" ORDER BY {order}) AS place')
+        listed = ", ".join(f"{number:d}" for number in ids)
+        own = ContainsCriterion(RawSQL(f'"{parent}"'), RawSQL(f"({listed})"))
+        inner, values = _chosen(asked, selects).where(own).get_parameterized_sql()
+        return f"SELECT * FROM ({inner}) found WHERE place <= {most:d} ORDER BY place", values
+
+    return await raw_rows(*numbered(query))

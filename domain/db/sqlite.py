@@ -90,6 +90,7 @@ class Client(_Watched, SqliteClient):
     async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """The rows as the driver gives them."""
         async with self.acquire_connection() as connection:
+            self.log.debug("%s: %s", text, values)
             with timed(text):
                 found: Sequence[Sequence[Any]] = await connection.execute_fetchall(text, list(values))
         return found

@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from api.edge import BadDocuments, Documents, read_documents
 from domain.settings import BadSettings, from_environment
 from tests.api.edge_app import build, client, served
-from tests.api.test_edge_sockets import connected
+from tests.api.test_edge_sockets import acked, hear, opened, say, subscribe
 
 HELLO = "{ hello }"
 
@@ -45,25 +45,28 @@ async def test_only_trusted_documents_are_answered_where_that_is_set() -> None:
         for body in ({"documentId": "hello"}, {"query": HELLO}, {"extensions": _by_hash(HELLO)}):
             assert (await asked.post("/graphql", json=body)).json()["data"] == {"hello": "hello world"}
         for text in ("{ hello hello }", "{ who }"):
-            refused = (await asked.post("/graphql", json={"query": text, "extensions": _by_hash(text)})).json()
+            refused = (
+                await asked.post("/graphql", json={"query": text, "extensions": _by_hash(text)})
+            ).json()
             assert "trusted documents only" in refused["errors"][0]["message"]
             assert "data" not in refused
 
 
 async def test_a_socket_answers_trusted_documents_only_too() -> None:
-    async with served(build(documents=Documents({"hello": HELLO}, only=True))) as address:
-        async with connected(address) as socket:
-            for name, text in (("1", HELLO), ("2", "{ who }")):
-                await socket.send(
-                    json.dumps({"id": name, "type": "subscribe", "payload": {"query": text}})
-                )
-            said = {}
-            while len(said) < 2:
-                message = json.loads(await socket.recv())
-                if message["type"] != "complete":
-                    said[message["id"]] = message
-            assert said["1"]["payload"]["data"] == {"hello": "hello world"}
-            assert said["2"]["type"] == "error"
+    async with (
+        served(build(documents=Documents({"hello": HELLO}, only=True))) as host,
+        opened(host) as socket,
+    ):
+        await acked(socket)
+        said = {}
+        for name, text in (("1", HELLO), ("2", "{ who }")):
+            await say(socket, subscribe(name, text))
+            message = await hear(socket)
+            said[message["id"]] = message
+            if message["type"] == "next":
+                assert (await hear(socket))["type"] == "complete"
+        assert said["1"]["payload"]["data"] == {"hello": "hello world"}
+        assert said["2"]["type"] == "error"
 
 
 def test_a_file_of_documents_is_checked_when_it_is_read(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ async def test_documents_that_differ_in_their_values_share_a_plan(house: House, 
     known = len(schema.engine._plans)
     for name, first in (("C-1", 2), ("C-2", 3), ('C-\\"', 4), ("C-\\u0031", 5)):
         found = (await ask(NAMED % (name, first)))["customer"]
-        assert found == ({"externalId": "C-1"} if "1" in name else {"externalId": name} if name == "C-2" else None)
+        assert found == (
+            {"externalId": "C-1"} if "1" in name else {"externalId": name} if name == "C-2" else None
+        )
     assert len(schema.engine._plans) == known
 
 
@@ -77,7 +79,7 @@ async def test_a_plan_made_for_one_role_masks_for_another(house: House, ask: Ask
 async def test_introspection_and_mutations_are_left_to_graphql_core(house: House) -> None:
     assert await _paths("{ __schema { queryType { name } } }", house) == {"declined": 1}
     assert await _paths("{ viewer { role } }", house) == {"compiled": 1}
-    assert await _paths("mutation { runCancel(id: \"x\") { __typename } }", house) == {"other": 1}
+    assert await _paths('mutation { runCancel(id: "x") { __typename } }', house) == {"other": 1}
 
 
 @pytest.mark.one_path
@@ -111,5 +113,3 @@ async def test_a_query_over_a_stream_takes_its_plan_too(house: House) -> None:
     stream = await schema.stream("{ viewer { role } }", context_value=Context(house.owner))
     assert [result.data async for result in stream] == [{"viewer": {"role": "OWNER"}}]  # type: ignore[union-attr]
     assert schema.engine.paths - before == {"compiled": 1}
-
-
