@@ -11,16 +11,16 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.engine.cache import Recent
-from api.engine.declining import Declined, NoQuery
+from api.engine.declining import Declined, NoQuery, NotValid
 from api.engine.lifting import Shape, shape_of
 from api.engine.plan import Plan, plan
 from api.engine.reruns import Reruns
 from api.limits import Bounds, fault_in_text
 from domain.figures import OPERATION_SECONDS
 
-TEXTS, PLANS = 2048, 512
-LONGEST = 16_384
-"""Characters of a text whose shape is remembered: a longer one is cut anew each time."""
+TEXTS, PLANS = 1024, 256
+LONGEST, MOST_LITERALS = 4_096, 100
+"""Characters and literals of a text whose shape is remembered: a larger one is cut anew each time."""
 log = structlog.get_logger(__name__)
 
 
@@ -37,6 +37,7 @@ class Engine:
         self._shapes: Recent[str, Shape] = Recent(TEXTS)
         self._fixed: Recent[tuple[str, str | None], tuple[int, ...]] = Recent(PLANS)
         self._plans: Recent[tuple[Any, ...], Plan | NoQuery] = Recent(PLANS)
+        self._not_valid: Recent[tuple[str, str | None], NotValid] = Recent(PLANS)
 
     async def answer(
         self,
@@ -97,7 +98,7 @@ class Engine:
             if fault_in_text(text, given):
                 raise Declined("the text cannot be stored")
             shape = shape_of(text)
-            if len(text) <= LONGEST:
+            if len(text) <= LONGEST and len(shape.tokens) <= MOST_LITERALS:
                 self._shapes.put(text, shape)
         elif fault_in_text(None, given):
             raise Declined("the name of a variable cannot be stored")
@@ -106,9 +107,11 @@ class Engine:
             key = (shape.text, name, *[shape.tokens[place].text for place in fixed])
             known = self._plans.get(key)
             if isinstance(known, NoQuery):
-                raise known
+                raise known.again()
             if known is not None:
                 return known, shape
+        if (refused := self._not_valid.get((text, name))) is not None:
+            raise refused.again()
         return self._read(text, shape, name, given), shape
 
     def _read(self, text: str, shape: Shape, name: str | None, given: Mapping[str, Any]) -> Plan:
@@ -117,6 +120,10 @@ class Engine:
         except NoQuery as declined:
             self._fixed.put((shape.text, name), ())
             self._plans.put((shape.text, name), declined)
+            raise
+        except NotValid as declined:
+            if len(text) <= LONGEST:
+                self._not_valid.put((text, name), declined)
             raise
         free = {slot.place for slot in read.slots}
         fixed = tuple(place for place in range(len(shape.tokens)) if place not in free)

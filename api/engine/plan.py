@@ -25,14 +25,14 @@ from strawberry.schema.schema import validate_document
 
 from api.engine.cache import Recent
 from api.engine.completion import Compiler
-from api.engine.declining import Declined, NoQuery
+from api.engine.declining import Declined, NoQuery, NotValid
 from api.engine.lifting import Shape, Slot, Token, lifted, size_of, value_of
 from api.engine.running import Execution
 from api.engine.selecting import Complete
 from api.engine.variables import Variable, coerced, declared
 from api.limits import Bounds, Weight, fault_in, weigh
 
-VARIANTS, WEIGHTS = 32, 256
+VARIANTS, WEIGHTS = 8, 64
 """How many choices of `@skip` and `@include`, and of page sizes, are remembered of one document."""
 
 
@@ -138,12 +138,12 @@ def plan(
     try:
         document = parse(text, max_tokens=bounds.tokens)
     except (GraphQLError, RecursionError) as error:
-        raise Declined(str(error)) from None
+        raise NotValid(str(error)) from None
     operation = _operation(document, name)
     if weigh(schema._schema, document, operation, given, bounds).refusals:
         raise Declined("it is too large")
     if validate_document(schema._schema, document, tuple(specified_rules)):
-        raise Declined("it is not valid")
+        raise NotValid("it is not valid")
     changed, slots = lifted(schema._schema, document, shape)
     if validate(schema._schema, changed, [OverlappingFieldsCanBeMergedRule]):
         # Two fields are one because their literals are the same; so these are not values to be changed.
@@ -153,7 +153,7 @@ def plan(
 
 def _never(declined: Declined) -> Complete:
     async def complete(execution: Execution, values: Sequence[Any]) -> list[Any]:
-        raise declined
+        raise declined.again()
 
     return complete
 

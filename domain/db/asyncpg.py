@@ -92,12 +92,26 @@ async def _set_scope(connection: _Scoped) -> None:
 class _Impatient:
     """Notes slow statements; `Unavailable` where the driver gives up on one (its `command_timeout`)."""
 
+    acquire_connection: Any
+    log: Any
+
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             with timed(args[0] if args else func.__name__):
                 return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
         except TimeoutError as error:
             raise Unavailable(Failure.SLOW) from error
+
+    async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The rows as the driver gives them."""
+        async with self.acquire_connection() as connection:
+            self.log.debug("%s: %s", text, values)
+            try:
+                with timed(text):
+                    found: Sequence[Sequence[Any]] = await connection.fetch(text, *values)
+            except TimeoutError as error:
+                raise Unavailable(Failure.SLOW) from error
+        return found
 
 
 class _Wrapper(_Impatient, TransactionWrapper):
@@ -177,17 +191,6 @@ class Client(_Impatient, AsyncpgDBClient):
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_Wrapper(self), self._pool_init_lock)
-
-    async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        """The rows as the driver gives them."""
-        async with self.acquire_connection() as connection:
-            self.log.debug("%s: %s", text, values)
-            try:
-                with timed(text):
-                    found: Sequence[Sequence[Any]] = await connection.fetch(text, *values)
-            except TimeoutError as error:
-                raise Unavailable(Failure.SLOW) from error
-        return found
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         # No session state is ever left on a connection, so the reset query at each release is waste.

@@ -58,7 +58,10 @@ class _Transaction(SqliteTransactionContext):
 
 
 class _Watched:
-    """Notes the slow statements."""
+    """Notes the slow statements, and gives rows as they come."""
+
+    acquire_connection: Any
+    log: Any
 
     async def execute_insert(self, query: str, values: list[Any]) -> Any:
         with timed(query):
@@ -71,6 +74,14 @@ class _Watched:
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
         with timed(query):
             return await super().execute_query_dict(query, values)  # type: ignore[misc]
+
+    async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The rows as the driver gives them."""
+        async with self.acquire_connection() as connection:
+            self.log.debug("%s: %s", text, values)
+            with timed(text):
+                found: Sequence[Sequence[Any]] = await connection.execute_fetchall(text, list(values))
+        return found
 
 
 class _Writer(_Watched, SqliteTransactionWrapper):
@@ -86,14 +97,6 @@ class Client(_Watched, SqliteClient):
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_Writer(self), self._lock)
-
-    async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        """The rows as the driver gives them."""
-        async with self.acquire_connection() as connection:
-            self.log.debug("%s: %s", text, values)
-            with timed(text):
-                found: Sequence[Sequence[Any]] = await connection.execute_fetchall(text, list(values))
-        return found
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         async with self._in_transaction() as writer:

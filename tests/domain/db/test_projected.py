@@ -122,3 +122,10 @@ async def test_an_unread_page_knows_its_neighbours(database: str) -> None:
         assert Unread(some, Order("id"), part).neighbours(more) == expected
     with pytest.raises(paging.BadCursor):
         Unread(some, Order("id"), Slice(after="x")).rows()
+
+
+async def test_a_transaction_sees_its_own_raw_rows(house: House) -> None:
+    query = Customer.filter(workspace_id=house.id)
+    async with db.transaction():
+        await customers.upsert(house.owner, "C-1")
+        assert [row[0] for row in await db.select(query, [db.Column("external_id")])] == ["C-1"]
