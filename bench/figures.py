@@ -31,9 +31,9 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def show(figures: Sequence[Figure]) -> None:
+def show(figures: Sequence[Figure], title: str = "Machine work") -> None:
     """Print them as a table."""
-    table = Table("what", "figure", "target", "", title="Machine work")
+    table = Table("what", "figure", "target", "", title=title)
     for figure in figures:
         mark = "" if figure.ok is None else ("ok" if figure.ok else "MISSED")
         table.add_row(figure.what, figure.shown, figure.target, mark)

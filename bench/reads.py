@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -85,7 +86,7 @@ async def _all(args: argparse.Namespace) -> None:
             except asyncio.IncompleteReadError:
                 print("".join(line for side in sides.values() for line in side.child.said()))
                 raise
-            show(_figures(cells, sides))
+            show(_figures(cells, sides), "Reads")
 
 
 @asynccontextmanager
@@ -134,9 +135,7 @@ def _requests(shape: str, key: str, customers: int) -> list[bytes]:
     return made
 
 
-def _instant(random: Random) -> object:
-    from datetime import UTC, datetime, timedelta
-
+def _instant(random: Random) -> datetime:
     return datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=random.randrange(0, 1_000))
 
 
