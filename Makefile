@@ -1,7 +1,7 @@
 # Careline's commands. `make help` lists them; each one sets up what it needs and a second run costs nothing.
 #
 #   PYTHON=/path/to/python3.12   the interpreter to build .venv with (default: the first suitable one found)
-#   ARGS="..."                   further arguments for `demo` (careline), `test` (pytest) and `bench-runs`
+#   ARGS="..."                   further arguments for `demo` (careline), `test` (pytest), `bench-reads` and `bench-runs`
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -17,7 +17,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test faults faults-named bench-runs bench-live lint lock schema release-schema clean
+.PHONY: help demo test faults faults-named bench-reads bench-runs bench-live lint lock schema release-schema clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ faults: $(DEV) ## kill, freeze, cut and restart everything under load, and recko
 
 faults-named: $(DEV) ## each named fault by itself, with its target (ARGS="-k f05")
 	CARELINE_FAULTS_NAMED=1 $(BIN)/python -m pytest tests/faults $(ARGS)
+
+bench-reads: $(DEV) ## time queries by plan, by graphql-core and at the least (ARGS="--customers 20000 --rounds 1")
+	$(BIN)/python -m bench.reads $(ARGS)
 
 bench-runs: $(DEV) ## time machine work beside plain Dramatiq (ARGS="--quick", or --parts idle,flood)
 	$(BIN)/python -m bench.runs $(ARGS)

@@ -13,9 +13,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import files, health
 from api.context import Context
-from api.edge import HEADER, RATE_HEADERS, Guard, Numbered, Traced, Turnstile, View
+from api.edge import (
+    HEADER,
+    RATE_HEADERS,
+    BadDocuments,
+    Guard,
+    Numbered,
+    Traced,
+    Turnstile,
+    View,
+    read_documents,
+)
 from api.health import Vitals
 from api.limits import Buckets, Terms
+from api.listening import CannotStart
 from api.live import Hub
 from api.schema import schema
 from domain import db, tracing, webhooks, workspaces
@@ -72,7 +83,16 @@ def _issuer(settings: Settings) -> workspaces.Issuer | None:
 
 
 def create(settings: Settings, vitals: Vitals) -> Starlette:
-    """The application of one process. The database must be open while it serves."""
+    """The application of one process. The database must be open while it serves.
+
+    Raises:
+        CannotStart: the file of trusted documents cannot be read.
+    """
+    try:
+        documents = read_documents(settings.documents, only=settings.documents_only)
+    except BadDocuments as error:
+        raise CannotStart(str(error)) from error
+    schema.engine.tells = settings.debug
     workspaces.trust(_issuer(settings))
     webhooks.sent_by(settings)
     terms = _terms(settings)
@@ -92,6 +112,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         admit=lambda caller: turnstile.enter(caller.principal),
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,
+        documents=documents,
     )
     cors = Middleware(
         CORSMiddleware,

@@ -1,13 +1,14 @@
 """Relay connections over the domain's keyset pages."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 import strawberry
 from tortoise.queryset import QuerySet
 
 from api.context import Info
-from domain.paging import Order, Page, Slice, first_of_each, page
+from domain import reading
+from domain.paging import Order, Page, Slice, UnreadEach, first_of_each, page
 
 T = TypeVar("T")
 
@@ -76,6 +77,8 @@ async def nested(
     """
     if part.after is not None or part.before is not None:
         return connection(await page(query.filter(**{parent: parent_id}), order, part))
+    if reading.is_left():
+        return connection(cast("Page[Any]", UnreadEach(query, order, part, parent)))
 
     async def fetch(_: int, ids: list[int]) -> Mapping[int, Page[Any]]:
         return await first_of_each(query, parent, ids, order, part)

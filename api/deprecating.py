@@ -1,6 +1,6 @@
 """Counts who still uses what is deprecated: it goes when nobody does, and when its date has come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -30,13 +30,18 @@ class Deprecations(SchemaExtension):
         context = self.execution_context
         document, principal = context.graphql_document, getattr(context.context, "principal", None)
         if document is not None and isinstance(principal, Principal):
-            for name in _used(context.schema._schema, document):
-                DEPRECATED_USES.labels(name, principal.label).inc()
+            count_deprecated(used(context.schema._schema, document), principal)
         yield
 
 
+def count_deprecated(names: Iterable[str], principal: Principal) -> None:
+    """Count one use of each by this caller."""
+    for name in names:
+        DEPRECATED_USES.labels(name, principal.label).inc()
+
+
 @lru_cache(maxsize=REMEMBERED)
-def _used(schema: GraphQLSchema, document: DocumentNode) -> frozenset[str]:
+def used(schema: GraphQLSchema, document: DocumentNode) -> frozenset[str]:
     """What a document names that is deprecated. Documents are cached, so each is read once."""
     if not deprecated(schema):
         return frozenset()

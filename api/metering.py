@@ -11,6 +11,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from api.errors import Code
 from domain import tracing
+from domain.access import Principal
 from domain.figures import ERRORS, OPERATION_SECONDS
 
 MOST_OF_A_NAME = 64
@@ -44,15 +45,30 @@ class Metered(SchemaExtension):
     def _tell(self, span: tracing.Span) -> None:
         asked = self.execution_context
         type_ = self._type() or "unreadable"
-        name = (asked.operation_name or "")[:MOST_OF_A_NAME] if type_ != "unreadable" else ""
-        span.rename(f"{type_} {name}".rstrip())
-        number = structlog.contextvars.get_contextvars().get("request", "")
-        noted = {"graphql.operation.type": type_, "graphql.operation.name": name, "careline.request": number}
-        principal = getattr(asked.context, "principal", None)
-        span.note(noted | ({"careline.workspace": principal.workspace_id} if principal else {}))
+        name = asked.operation_name if type_ != "unreadable" else None
+        _name(span, type_, name, getattr(asked.context, "principal", None))
         if codes := sorted({_code(error) for error in getattr(asked.result, "errors", None) or []}):
             span.note({"careline.errors": codes})
             span.failed(codes[0])
+
+
+@contextlib.contextmanager
+def traced(type_: str, name: str | None, principal: Principal | None) -> Iterator[None]:
+    """The span of an operation that does not go through the extensions."""
+    if not tracing.on():
+        yield
+        return
+    with tracing.span("operation") as span:
+        _name(span, type_, name, principal)
+        yield
+
+
+def _name(span: tracing.Span, type_: str, name: str | None, principal: Principal | None) -> None:
+    name = (name or "")[:MOST_OF_A_NAME]
+    span.rename(f"{type_} {name}".rstrip())
+    number = structlog.contextvars.get_contextvars().get("request", "")
+    noted = {"graphql.operation.type": type_, "graphql.operation.name": name, "careline.request": number}
+    span.note(noted | ({"careline.workspace": principal.workspace_id} if principal else {}))
 
 
 def _code(error: GraphQLError) -> str:

@@ -12,6 +12,7 @@ import strawberry
 from strawberry.types.base import get_object_definition
 
 from api.ids import global_id
+from api.mapping import GLOBAL_ID
 from domain.access import Principal
 
 C = TypeVar("C")
@@ -27,6 +28,8 @@ class NodeKind:
 
 
 kinds: dict[str, NodeKind] = {}
+models: dict[str, type[Any]] = {}
+"""The model of every type over rows, those without an id too; of some it is no table."""
 _names: dict[type[Any], str] = {}
 
 
@@ -36,7 +39,7 @@ def name_of(row: Any) -> str:
 
 @strawberry.interface(description="An object that can be fetched again by its id.")
 class Node:
-    @strawberry.field(description="The object's opaque global id.")
+    @strawberry.field(description="The object's opaque global id.", metadata=GLOBAL_ID)
     def id(self) -> strawberry.ID:
         return strawberry.ID(global_id(name_of(self), self.id))
 
@@ -59,6 +62,7 @@ def node_type(
         made = strawberry.type(cls, description=description)
         kinds[cls.__name__] = NodeKind(cls.__name__, model, visible or in_workspace)
         _names[model] = cls.__name__
+        models[cls.__name__] = model
         return made
 
     return declare
@@ -69,6 +73,7 @@ def row_type(model: type[Any], *, description: str) -> Callable[[type[C]], type[
 
     def declare(cls: type[C]) -> type[C]:
         cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, cls | model))  # type: ignore[attr-defined]
+        models[cls.__name__] = model
         return strawberry.type(cls, description=description)
 
     return declare

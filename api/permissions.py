@@ -11,6 +11,7 @@ from tortoise.exceptions import ValidationError
 
 from api.context import Info, who
 from api.errors import Code, bad_request, coded
+from api.mapping import LEFT, masked_column
 from domain.access import EVERYONE, Role
 from domain.errors import DomainError
 
@@ -44,10 +45,15 @@ class Policy(FieldExtension):
             raise bad_request(error) from error
 
 
-def query(description: str, allow: Collection[Role] = EVERYONE) -> Callable[[Callable[..., Any]], Any]:
-    """A root field of Query. The resolver asks one domain query."""
+def query(
+    description: str, allow: Collection[Role] = EVERYONE, *, left: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
+    """A root field of Query. The resolver asks one domain query; `left`: and may leave it unread."""
     return lambda resolver: strawberry.field(
-        resolver=resolver, description=description, extensions=[Policy(allow)]
+        resolver=resolver,
+        description=description,
+        extensions=[Policy(allow)],
+        metadata=LEFT if left else None,
     )
 
 
@@ -66,7 +72,9 @@ def personal(column: str, description: str) -> Any:
         return masked(getattr(self, column), info)
 
     return strawberry.field(
-        resolver=resolver, description=f"{description} Masked for roles that do not see personal data."
+        resolver=resolver,
+        description=f"{description} Masked for roles that do not see personal data.",
+        metadata=masked_column(column),
     )
 
 

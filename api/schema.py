@@ -1,17 +1,23 @@
 """The one schema, put together from the concepts' parts in their order."""
 
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StreamResult
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
+from api.context import Context
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.deprecating import Deprecations
+from api.engine import Engine
 from api.feed import FeedQueries, FeedSubscriptions
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits, Rationed
@@ -57,8 +63,70 @@ CACHED = 512
 
 
 class Schema(strawberry.Schema):
+    """Answers queries by their compiled plans where it can, and everything else as Strawberry does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.engine = Engine(self)
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any = None,
+        root_value: Any = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        asked = (
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            allowed_operation_types,
+            operation_extensions,
+        )
+        answered = await self.engine.answer(*asked)
+        return (
+            self.engine.told(await self.interpret(*asked), "graphql-core") if answered is None else answered
+        )
+
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any = None,
+        root_value: Any = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> StreamResult:
+        asked = (query, variable_values, context_value, root_value, operation_name)
+        answered = await self.engine.answer(*asked, allowed_operation_types, operation_extensions)
+        if answered is not None:
+            return _only(answered)
+        _forget(context_value)
+        return await super().stream(*asked, operation_extensions, allowed_operation_types)
+
+    async def interpret(self, *asked: Any) -> ExecutionResult:
+        """The same by graphql-core alone."""
+        _forget(asked[2])
+        return await super().execute(*asked)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Nothing: what is unexpected is logged by the mask, with its incident."""
+
+
+async def _only(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
+    yield result
+
+
+def _forget(context: Any) -> None:
+    """An attempt that failed leaves nothing behind that the next one would see."""
+    if isinstance(context, Context):
+        context.loaders.forget()
 
 
 def build() -> Schema:

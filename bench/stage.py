@@ -99,6 +99,10 @@ class Child:
         with self._news:
             self._news.notify_all()
 
+    def said(self) -> list[str]:
+        """Its last lines."""
+        return self._said[-20:]
+
     def wait_for(self, text: str, seconds: float = START_SECONDS) -> None:
         """Return once it has printed a line with this text."""
 

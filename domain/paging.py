@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from tortoise import Model
 from tortoise.connection import get_connections
@@ -15,6 +15,7 @@ from tortoise.expressions import Q, RawSQL
 from tortoise.fields.base import Field
 from tortoise.queryset import QuerySet
 
+from domain import reading
 from domain.errors import Invalid
 
 T = TypeVar("T")
@@ -79,6 +80,49 @@ class Page(Generic[T]):
     """Counts the whole list when awaited; costs a statement, so only when somebody asks."""
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A page that was not read: of which list, in which order, which part."""
+
+    query: QuerySet[Any]
+    order: Order
+    part: Slice
+
+    @property
+    def backwards(self) -> bool:
+        return self.part.last is not None
+
+    def rows(self) -> QuerySet[Any]:
+        """The page's rows in the order of reading, and one more if there is more.
+
+        Raises:
+            BadCursor: a cursor is not of this list.
+        """
+        query = self.query
+        for side in ("after", "before"):
+            if getattr(self.part, side) is not None:
+                query = query.filter(_past(self.order, self.part, side, query.model))
+        return query.order_by(*self.keys()).limit(self.part.size + 1)
+
+    def keys(self) -> list[str]:
+        """What is sorted by, in the order of reading; a minus says descending."""
+        sign = "-" if self.order.descending != self.backwards else ""
+        return [f"{sign}{name}" for name in dict.fromkeys((self.order.field, "id"))]
+
+    def neighbours(self, more: bool) -> tuple[bool, bool]:
+        """Whether something follows and whether something precedes the page, if `more` was found."""
+        if self.backwards:
+            return self.part.before is not None, more
+        return more, self.part.after is not None
+
+
+@dataclass(frozen=True)
+class UnreadEach(Unread):
+    """The first or last page of each parent's list, not read; `parent` is the column that tells whose."""
+
+    parent: str = ""
+
+
 def encode(values: Sequence[Any]) -> str:
     plain = [v.isoformat() if isinstance(v, datetime | date) else v for v in values]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
@@ -137,26 +181,22 @@ async def page(query: QuerySet[M], order: Order, part: Slice) -> Page[M]:
     `last` reads the list backwards; nothing is ever read that is not on the page, save one row that
     tells whether there is more.
     """
-    whole = query
-    backwards = part.last is not None
-    if part.after is not None:
-        query = query.filter(_past(order, part, "after", query.model))
-    if part.before is not None:
-        query = query.filter(_past(order, part, "before", query.model))
-    sign = "-" if order.descending != backwards else ""
-    keys = [f"{sign}id"] if order.field == "id" else [f"{sign}{order.field}", f"{sign}id"]
+    asked = Unread(query, order, part)
+    if reading.is_left():
+        return cast("Page[M]", asked)
+    rows = asked.rows()
     with askable():
-        found = await query.order_by(*keys).limit(part.size + 1)
-    more = len(found) > part.size
+        found = await rows
     items = found[: part.size]
-    if backwards:
+    if asked.backwards:
         items.reverse()
+    has_next, has_previous = asked.neighbours(len(found) > part.size)
     return Page(
         items=items,
         cursors=[encode([getattr(item, order.field), item.pk]) for item in items],
-        has_next=part.before is not None if backwards else more,
-        has_previous=more if backwards else part.after is not None,
-        count=whole.count,
+        has_next=has_next,
+        has_previous=has_previous,
+        count=query.count,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from tortoise import Model, fields
 
+from domain import reading
 from domain.errors import Conflict, NotFound
 
 
@@ -20,7 +21,7 @@ class Record(Model):
 
     @classmethod
     async def find(cls, workspace_id: int, record_id: int) -> Self | None:
-        return await cls.get_or_none(workspace_id=workspace_id, id=record_id)
+        return await reading.one(cls.filter(workspace_id=workspace_id, id=record_id))
 
     @classmethod
     async def load(cls, workspace_id: int, record_id: int) -> Self:

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     log: LogStyle = Field(LogStyle.TEXT, alias="CARELINE_LOG")
     profile: Profile = Field(Profile.DEVELOPMENT, alias="CARELINE_PROFILE")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="CARELINE_CORS_ORIGINS")
+    documents: Path | None = Field(None, alias="CARELINE_DOCUMENTS")
+    documents_only: bool = Field(False, alias="CARELINE_DOCUMENTS_ONLY")
+    debug: bool = Field(False, alias="CARELINE_DEBUG")
     upload_limit_bytes: int = Field(512 * 2**20, alias="CARELINE_UPLOAD_LIMIT_BYTES", gt=0)
     introspection: bool | None = Field(None, alias="CARELINE_INTROSPECTION")
     operation_seconds: float = Field(10, alias="CARELINE_OPERATION_SECONDS", ge=0.1, le=600)
@@ -136,7 +139,7 @@ class Settings(BaseSettings):
         # As its specification has it: what is not `true` does not disable.
         return value.lower() == "true" if isinstance(value, str) else value
 
-    @field_validator("metrics_port", "introspection", mode="before")
+    @field_validator("metrics_port", "introspection", "documents", mode="before")
     @classmethod
     def _off(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -182,6 +185,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "REDIS_URL needs PostgreSQL: set DATABASE_URL=postgres://…, or unset REDIS_URL "
                 "(SQLite has one process, which needs no broker)"
+            )
+        if self.documents_only and self.documents is None:
+            raise ValueError(
+                "CARELINE_DOCUMENTS_ONLY needs CARELINE_DOCUMENTS: otherwise nothing is answered"
             )
         if self.profile is Profile.PRODUCTION and not self.secret_key.get_secret_value():
             raise ValueError(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from domain import db, timekeeping, workspaces
 from domain.access import Principal, Role
 from domain.db.migrate import grant, migrate
 from domain.workspaces import Workspace
+from tests import doubling
 from tests.servers import ROLE, Postgres, Valkey
 
 NOON = datetime(2025, 3, 3, 4, 0, tzinfo=UTC)
@@ -22,6 +24,41 @@ NOON = datetime(2025, 3, 3, 4, 0, tzinfo=UTC)
 
 # Its log repeats the query, and a lone surrogate in one cannot be reported by a parallel run.
 logging.getLogger("strawberry.execution").setLevel(logging.CRITICAL)
+
+
+LEAST_SHARE, LEAST_READS = 0.9, 200
+"""Of the reads of a run of many tests, so large a share takes the compiled path."""
+
+
+@pytest.fixture(autouse=True)
+def _doubled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries asked in this process are answered on both paths, which must agree."""
+    asks = {"api", "security", "stories"} & set(request.path.parts)
+    if asks and request.node.get_closest_marker("one_path") is None:
+        doubling.double(monkeypatch)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["reads"] = dict(doubling.reads)
+        return
+    share = doubling.reads["compiled"] / max(1, doubling.reads.total())
+    if doubling.reads.total() >= LEAST_READS and share < LEAST_SHARE:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    doubling.reads.update(node.workeroutput.get("reads", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if total := doubling.reads.total():
+        said = ", ".join(f"{count} {path}" for path, count in doubling.reads.most_common())
+        share = doubling.reads["compiled"] / total
+        terminalreporter.write_line(f"reads: {said}; on the compiled path {share:.1%}")
+        if total >= LEAST_READS and share < LEAST_SHARE:
+            terminalreporter.write_line(f"FAILED: less than {LEAST_SHARE:.0%} of the reads were compiled")
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ CampaignId = Annotated[strawberry.ID, strawberry.argument(description="The campa
 
 @strawberry.type
 class CampaignQueries:
-    @query("One campaign; null when there is none with this id here.")
+    @query("One campaign; null when there is none with this id here.", left=True)
     async def campaign(self, info: Info, id: CampaignId) -> Campaign | None:
         try:
             number = row_id("Campaign", id)
@@ -37,7 +37,7 @@ class CampaignQueries:
             return None
         return cast(Campaign | None, await campaigns.find(who(info), number))
 
-    @query("Campaigns, the latest first.")
+    @query("Campaigns, the latest first.", left=True)
     async def campaigns(
         self,
         info: Info,

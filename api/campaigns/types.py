@@ -10,6 +10,7 @@ import api.campaigns.enums  # noqa: F401
 from api.connections import After, Before, Connection, First, Last, nested, part
 from api.context import Info, load, who
 from api.filters import EnumFilter, IdFilter
+from api.mapping import EACH, one, reads
 from api.nodes import Node, extends, node_type
 from api.segments.types import Segment
 from api.tasks.types import Task
@@ -43,21 +44,25 @@ class Campaign(Node):
     closed_at: datetime | None = strawberry.field(description="When it was ended.")
     version: int = strawberry.field(description="Rises with each change.")
 
-    @strawberry.field(description="The segment whose members it reaches.")
+    @strawberry.field(
+        description="The segment whose members it reaches.", metadata=one(segments.Segment, "segment_id")
+    )
     async def segment(self: Any, info: Info) -> Segment:
         return cast(Segment, await load(info, segments.Segment.by_ids, self.segment_id))
 
-    @strawberry.field(description="Who answers for it.")
+    @strawberry.field(description="Who answers for it.", metadata=one(workspaces.User, "owner_id"))
     async def owner(self: Any, info: Info) -> User | None:
         return cast(User | None, await load(info, workspaces.User.by_ids, self.owner_id))
 
-    @strawberry.field(description="How far it has come.")
+    @strawberry.field(description="How far it has come.", metadata=reads("id"))
     async def counts(self: Any, info: Info) -> CampaignCounts:
         counted = await load(info, campaigns.counts_by_campaign, self.id)
         assert counted is not None
         return CampaignCounts(enrolled=counted.enrolled, refused=counted.refused, done=counted.done)
 
-    @strawberry.field(description="Its tasks that the caller may see, the earliest deadline first.")
+    @strawberry.field(
+        description="Its tasks that the caller may see, the earliest deadline first.", metadata=EACH
+    )
     async def tasks(
         self: Any,
         info: Info,
@@ -73,7 +78,10 @@ class Campaign(Node):
 
 @extends(Task)
 class TaskCampaign:
-    @strawberry.field(description="The campaign that opened it, if one did.")
+    @strawberry.field(
+        description="The campaign that opened it, if one did.",
+        metadata=one(campaigns.Campaign, "campaign_id"),
+    )
     async def campaign(
         self: Any, info: Info
     ) -> Annotated["Campaign", strawberry.lazy("api.campaigns.types")] | None:

@@ -9,6 +9,7 @@ import api.contacts.enums  # noqa: F401
 from api.connections import After, Before, Connection, First, Last, nested, part
 from api.context import Info, load, who
 from api.customers.types import Customer
+from api.mapping import EACH, one, reads
 from api.nodes import Node, extends, node_type, row_type
 from api.permissions import personal as masked_by_role
 from api.workspaces.types import User
@@ -69,7 +70,10 @@ class Interaction(Node):
     occurred_at: datetime = strawberry.field(description="When it took place.")
     created_at: datetime = strawberry.field(description="When it was recorded.")
 
-    @strawberry.field(description="The member of staff who spoke; null when a program recorded it.")
+    @strawberry.field(
+        description="The member of staff who spoke; null when a program recorded it.",
+        metadata=one(workspaces.User, "staff_id"),
+    )
     async def staff(self: Any, info: Info) -> User | None:
         return cast(User | None, await load(info, workspaces.User.by_ids, self.staff_id))
 
@@ -109,15 +113,20 @@ class ContactDecision:
 
 @extends(Customer)
 class CustomerContacts:
-    @strawberry.field(description="How the customer wishes to be reached; null when never set.")
+    @strawberry.field(
+        description="How the customer wishes to be reached; null when never set.", metadata=reads("id")
+    )
     async def contact_preference(self: Any, info: Info) -> ContactPreference | None:
         return cast(ContactPreference | None, await load(info, contacts.preferences_by_customer, self.id))
 
-    @strawberry.field(description="The statement that holds for each purpose the customer spoke about.")
+    @strawberry.field(
+        description="The statement that holds for each purpose the customer spoke about.",
+        metadata=reads("id"),
+    )
     async def current_consents(self: Any, info: Info) -> list[Consent]:
         return cast(list[Consent], await load(info, contacts.current_consents, self.id) or [])
 
-    @strawberry.field(description="All the customer said about consent, the latest first.")
+    @strawberry.field(description="All the customer said about consent, the latest first.", metadata=EACH)
     async def consents(
         self: Any,
         info: Info,
@@ -131,7 +140,7 @@ class CustomerContacts:
         found = await nested(info, "consents", said, "customer_id", self.id, order, page)
         return cast(Connection[Consent], found)
 
-    @strawberry.field(description="Contacts that took place, the latest first.")
+    @strawberry.field(description="Contacts that took place, the latest first.", metadata=EACH)
     async def interactions(
         self: Any,
         info: Info,

@@ -30,7 +30,7 @@ class CustomerOrder(Enum):
 
 @strawberry.type
 class CustomerQueries:
-    @query("One customer, by id or by external id; null when there is none here.")
+    @query("One customer, by id or by external id; null when there is none here.", left=True)
     async def customer(
         self,
         info: Info,
@@ -47,7 +47,7 @@ class CustomerQueries:
             return None
         return cast(Customer | None, await customers.find(who(info), number))
 
-    @query("Customers.")
+    @query("Customers.", left=True)
     async def customers(
         self,
         info: Info,
@@ -67,7 +67,7 @@ class CustomerQueries:
         page = await customers.page(principal, condition, order, part(first, last, after, before))
         return cast(Connection[Customer], connection(page))
 
-    @query("One order by its external id; null when there is none here.")
+    @query("One order by its external id; null when there is none here.", left=True)
     async def order(
         self,
         info: Info,
@@ -75,7 +75,7 @@ class CustomerQueries:
     ) -> Order | None:
         return cast(Order | None, await customers.by_external_id(who(info), customers.Order, external_id))
 
-    @query("One lead by its external id; null when there is none here.")
+    @query("One lead by its external id; null when there is none here.", left=True)
     async def lead(
         self,
         info: Info,

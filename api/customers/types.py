@@ -11,6 +11,7 @@ from api.connections import After, Before, Connection, First, Last, connection, 
 from api.context import Info, load, who
 from api.customers.timeline import TimelineEntry
 from api.filters import DateTimeFilter, EnumFilter, where_q
+from api.mapping import EACH, one, reads
 from api.nodes import Node, extends, node_type, row_type
 from api.permissions import personal
 from api.runs.types import Run
@@ -32,11 +33,11 @@ class Order(Node):
     quantity: int = strawberry.field(description="How many pieces.")
     version: int = strawberry.field(description="Rises with each change.")
 
-    @strawberry.field(description="What was paid.")
+    @strawberry.field(description="What was paid.", metadata=reads("amount_minor", "currency"))
     def amount(self: Any) -> Money:
         return money(self.amount_minor, self.currency)
 
-    @strawberry.field(description="Who bought.")
+    @strawberry.field(description="Who bought.", metadata=one(customers.Customer, "customer_id"))
     async def customer(
         self: Any, info: Info
     ) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
@@ -54,7 +55,7 @@ class Lead(Node):
         description="When it was gained: the first touch is counted from here."
     )
 
-    @strawberry.field(description="Who it is.")
+    @strawberry.field(description="Who it is.", metadata=one(customers.Customer, "customer_id"))
     async def customer(
         self: Any, info: Info
     ) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
@@ -67,7 +68,7 @@ class BehaviourEvent(Node):
     name: str = strawberry.field(description="What was done.")
     occurred_at: datetime = strawberry.field(description="When.")
 
-    @strawberry.field(description="Who did it.")
+    @strawberry.field(description="Who did it.", metadata=one(customers.Customer, "customer_id"))
     async def customer(
         self: Any, info: Info
     ) -> Annotated["Customer", strawberry.lazy("api.customers.types")]:
@@ -115,25 +116,32 @@ class Customer(Node):
     updated_at: datetime = strawberry.field(description="When the record last changed.")
     version: int = strawberry.field(description="Rises with each change.")
 
-    @strawberry.field(description="What all their orders come to, without refunded ones.")
+    @strawberry.field(
+        description="What all their orders come to, without refunded ones.",
+        metadata=reads("workspace_id", "order_total_minor"),
+    )
     async def order_total(self: Any, info: Info) -> Money:
         workspace = await load(info, _workspaces, self.workspace_id)
         assert workspace is not None
         return money(self.order_total_minor, workspace.currency)
 
-    @strawberry.field(description="Why the record is left out; null when it is not.")
+    @strawberry.field(
+        description="Why the record is left out; null when it is not.", metadata=reads("id", "excluded")
+    )
     async def excluded_because(self: Any, info: Info) -> ExclusionReason | None:
         return await load(info, customers.exclusion_reasons, self.id) if self.excluded else None
 
-    @strawberry.field(description="The member of staff who looks after them.")
+    @strawberry.field(
+        description="The member of staff who looks after them.", metadata=one(workspaces.User, "owner_id")
+    )
     async def owner(self: Any, info: Info) -> User | None:
         return cast(User | None, await load(info, workspaces.User.by_ids, self.owner_id))
 
-    @strawberry.field(description="Their tags, in alphabetical order.")
+    @strawberry.field(description="Their tags, in alphabetical order.", metadata=reads("id"))
     async def tags(self: Any, info: Info) -> list[str]:
         return await load(info, customers.tags_of, self.id) or []
 
-    @strawberry.field(description="Their orders, the earliest first.")
+    @strawberry.field(description="Their orders, the earliest first.", metadata=EACH)
     async def orders(
         self: Any,
         info: Info,
@@ -150,7 +158,7 @@ class Customer(Node):
             await nested(info, "orders", own, "customer_id", self.id, Sorted("ordered_at"), page),
         )
 
-    @strawberry.field(description="Their leads, in the order in which they were recorded.")
+    @strawberry.field(description="Their leads, in the order in which they were recorded.", metadata=EACH)
     async def leads(
         self: Any,
         info: Info,
@@ -165,7 +173,7 @@ class Customer(Node):
             Connection[Lead], await nested(info, "leads", own, "customer_id", self.id, Sorted("id"), page)
         )
 
-    @strawberry.field(description="What they did, the latest first.")
+    @strawberry.field(description="What they did, the latest first.", metadata=EACH)
     async def events(
         self: Any,
         info: Info,
@@ -183,7 +191,8 @@ class Customer(Node):
         )
 
     @strawberry.field(
-        description="What happened to and around them, imported orders included, the latest first."
+        description="What happened to and around them, imported orders included, the latest first.",
+        metadata=reads("id"),
     )
     async def timeline(
         self: Any,

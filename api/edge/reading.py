@@ -40,6 +40,7 @@ class Asked:
     extensions: dict[str, Any] | None
     resume: str | None = None
     """The last event that a browser has seen of a stream it comes back to."""
+    document_id: str | None = None
 
 
 def decode(data: str | bytes) -> object:
@@ -124,13 +125,18 @@ def _asked(values: Mapping[str, Any]) -> Asked:
     for name, kind, said in (
         ("query", str, "a string"),
         ("operationName", str, "a string"),
+        ("documentId", str, "a string"),
         ("variables", dict, "an object"),
         ("extensions", dict, "an object"),
     ):
         if not isinstance(values.get(name), kind | None):
             raise Refused(400, f"{name} has to be {said}.")
     return Asked(
-        values.get("query"), values.get("variables"), values.get("operationName"), values.get("extensions")
+        values.get("query"),
+        values.get("variables"),
+        values.get("operationName"),
+        values.get("extensions"),
+        values.get("documentId"),
     )
 
 

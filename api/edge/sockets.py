@@ -19,6 +19,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 )
 
 from api.edge.answers import encode, failed
+from api.edge.documents import Documents
 from api.edge.numbering import numbered_operation
 from api.edge.pushing import Push
 from api.edge.reading import Asked, decode
@@ -41,6 +42,7 @@ class Door(Protocol):
     """What the socket needs of the view it belongs to."""
 
     max_message_bytes: int
+    documents: Documents
 
     async def authenticate(self, authorization: str | None, /) -> object | None: ...
 
@@ -135,6 +137,12 @@ class Handler(BaseGraphQLTransportWSHandler[object, None]):
             refused = limited("The operations of one connection", "subscriptions", most, running + 1)
             await self.send_message({"id": message["id"], "type": "error", "payload": [refused.formatted]})
         elif await self._still_welcome():
+            payload = message["payload"]
+            try:
+                self._door.documents.text(payload["query"], None, payload.get("extensions"))
+            except GraphQLError as error:
+                await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
+                return
             await super().handle_subscribe(message)
 
     async def _still_welcome(self) -> bool:

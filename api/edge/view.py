@@ -21,6 +21,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.edge.answers import failed, refusal, respond
+from api.edge.documents import Documents
 from api.edge.pushing import COMPLETE, PING, STREAM_HEADERS, Push, next_event, pushes
 from api.edge.reading import Asked, Refused, accepted, answer_type, read, wants_stream
 from api.edge.sockets import Handler, Socket
@@ -43,6 +44,7 @@ class View(GraphQL[object, None]):
     and is called for each operation, within one socket too. `page` is the HTML for a browser.
     `follow` tells many subscribers together what it can. `admit` counts a long connection in, and
     returns what counts it out; it raises the limit that there is.
+    `documents` are the operations that are known by name.
     """
 
     graphql_transport_ws_handler_class = Handler
@@ -63,6 +65,7 @@ class View(GraphQL[object, None]):
         heartbeat_seconds: float = 15,
         follow: Follow | None = None,
         admit: Admit = lambda _: _nothing,
+        documents: Documents | None = None,
     ) -> None:
         super().__init__(
             schema,
@@ -80,6 +83,7 @@ class View(GraphQL[object, None]):
         self.follow = follow
         self.admit = admit
         self.heartbeat_seconds = heartbeat_seconds
+        self.documents = documents or Documents()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -118,6 +122,7 @@ class View(GraphQL[object, None]):
             return respond(PreExecutionError(data=None, errors=[error]), media)
         request.state.principal = principal
         asked = await read(request)
+        asked = replace(asked, query=self.documents.text(asked.query, asked.document_id, asked.extensions))
         if wants_stream(accepted(request.headers.get("accept", "")), asked):
             return self._stream(request, asked, principal)
         context = self.make_context(principal, request)

@@ -50,7 +50,7 @@ class KpiQueries:
             return None
         return cast(Report | None, (await kinds["Report"].visible(who(info), [number])).get(number))
 
-    @query("Reports, the latest first.", allow=EVERYONE)
+    @query("Reports, the latest first.", allow=EVERYONE, left=True)
     async def reports(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Report]:

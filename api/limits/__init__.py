@@ -9,7 +9,6 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     OperationDefinitionNode,
-    OperationType,
     ValidationContext,
 )
 from strawberry.extensions import SchemaExtension
@@ -17,14 +16,30 @@ from strawberry.extensions import SchemaExtension
 from api.limits.bounds import Bounds, limited
 from api.limits.buckets import Buckets
 from api.limits.inputs import bytes_of, fault_in, fault_in_text, literals
-from api.limits.rationing import RATE, Rationed
+from api.limits.rationing import RATE, OutOfTime, Ration, Rationed
 from api.limits.survey import Survey
 from api.limits.terms import FREE, Terms, terms_of
+from api.limits.weighing import Weight, weigh
 
-__all__ = ["FREE", "RATE", "Bounds", "Buckets", "Limits", "Rationed", "Survey", "Terms", "limited"]
-
-ROOT_COST = 1
-"""The operation's own object, so that no request is free."""
+__all__ = [
+    "FREE",
+    "RATE",
+    "Bounds",
+    "Buckets",
+    "Limits",
+    "OutOfTime",
+    "Ration",
+    "Rationed",
+    "Survey",
+    "Terms",
+    "Weight",
+    "bytes_of",
+    "fault_in",
+    "fault_in_text",
+    "limited",
+    "terms_of",
+    "weigh",
+]
 
 
 class Limits(SchemaExtension):
@@ -63,45 +78,20 @@ class Limits(SchemaExtension):
         return cost
 
     def _refusals(self, document: DocumentNode) -> Iterator[GraphQLError]:
-        bounds = self.bounds
-        variables = self.execution_context.variables or {}
+        context = self.execution_context
+        variables = context.variables or {}
         if fault := self._fault_in_name(document) or self._fault_in_inputs(document, variables):
             yield fault
             return
-        if (count := len(document.definitions)) > bounds.definitions:
-            yield limited("The definitions in the document", "definitions", bounds.definitions, count)
-            return
-        executed = self._executed(document)
-        survey = Survey(self.execution_context.schema._schema, document, executed, variables)
-        operations = {
-            id(definition): survey.of_operation(definition)
-            for definition in document.definitions
-            if isinstance(definition, OperationDefinitionNode)
-        }
-        if survey.introspects and not terms_of(self.execution_context.context).introspection:
+        weight = weigh(context.schema._schema, document, self._executed(document), variables, self.bounds)
+        if weight.introspects and not terms_of(context.context).introspection:
             yield GraphQLError(
                 "Introspection is off here; the schema is published as schema.graphql.",
                 extensions={"code": "FORBIDDEN"},
             )
             return
-        # Validation reads all definitions, those that will not run as well.
-        shapes = [*operations.values(), *survey.of_fragments()]
-        measured = [
-            ("The depth of the selection", "depth", bounds.depth, max(each.depth for each in shapes)),
-            ("The aliases", "aliases", bounds.aliases, max(each.aliases for each in shapes)),
-            ("The directives", "directives", bounds.directives, max(each.directives for each in shapes)),
-            ("The fields", "fields", bounds.fields, max(each.fields for each in shapes)),
-        ]
-        if executed:
-            figures = operations[id(executed)]
-            self._cost["requested"] = cost = ROOT_COST + figures.cost
-            measured.append(("The root fields", "rootFields", bounds.root_fields, figures.roots))
-            if executed.operation is OperationType.MUTATION:
-                measured.append(("The mutations", "mutations", bounds.mutations, figures.roots))
-            measured.append(("The cost", "cost", bounds.cost, cost))
-        for what, limit, maximum, figure in measured:
-            if figure > maximum:
-                yield limited(what, limit, maximum, figure)
+        self._cost["requested"] = weight.cost
+        yield from weight.refusals
 
     def _fault_in_name(self, document: DocumentNode) -> GraphQLError | None:
         """Strawberry runs the first of several operations when it is told no name; nobody asked for that."""

@@ -1,6 +1,7 @@
 """Holds each operation to its terms: points before it runs, and a time by which it must have ended."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,6 +19,79 @@ from domain.access import Principal
 RATE = "rate"
 
 
+class Ration:
+    """What one operation is held to. `cost` is what its caller is told, and holds what it asked for."""
+
+    def __init__(self, context: object, cost: dict[str, Any]) -> None:
+        self.cost = cost
+        self._terms = terms_of(context)
+        principal = getattr(context, "principal", None)
+        asked = self._terms.buckets is not None and isinstance(principal, Principal)
+        self._caller = f"{principal.workspace_id}:{principal.label}" if asked and principal else None
+
+    async def take(self) -> None:
+        """Take its points.
+
+        Raises:
+            GraphQLError: LIMITED, when the caller's bucket has not so many left; then none are taken.
+        """
+        buckets = self._terms.buckets
+        if buckets is None or self._caller is None:
+            return
+        draught = await buckets.take(self._caller, self.cost["requested"])
+        self.cost["throttle"] = {
+            "maximumAvailable": buckets.size,
+            "currentlyAvailable": math.floor(draught.available),
+            "restoreRate": buckets.per_second,
+        }
+        if not draught.taken:
+            raise _too_dear(self.cost["requested"], draught.available, buckets)
+
+    @contextlib.asynccontextmanager
+    async def in_time(self, *, endless: bool = False) -> AsyncIterator[None]:
+        """End what the block does when its time is over.
+
+        Raises:
+            OutOfTime: it was.
+        """
+        most = None if endless else self._terms.operation_seconds
+        deadline = asyncio.timeout(most)
+        try:
+            async with deadline:
+                yield
+        except TimeoutError:
+            if not deadline.expired() or most is None:
+                raise
+            raise OutOfTime(most) from None
+
+    def settle(self, data: object) -> None:
+        """Note what it came to, and give back the rest."""
+        self.cost["actual"] = actual = min(self.cost["requested"], 1 + objects(data))
+        self._give_back(self.cost["requested"] - actual)
+
+    def give_all_back(self) -> None:
+        """As if it had not been asked: another way will answer it, and take for that."""
+        self._give_back(self.cost["requested"])
+
+    def _give_back(self, points: float) -> None:
+        buckets = self._terms.buckets
+        if buckets is None or self._caller is None:
+            return
+        buckets.give_back(self._caller, points)
+        throttle = self.cost["throttle"]
+        throttle["currentlyAvailable"] = min(
+            throttle["maximumAvailable"], throttle["currentlyAvailable"] + points
+        )
+
+
+class OutOfTime(GraphQLError):
+    """LIMITED: the operation took too long, and was ended."""
+
+    def __init__(self, seconds: float) -> None:
+        error = limited("The seconds of the operation", "seconds", seconds, seconds)
+        super().__init__(error.message, extensions=error.extensions)
+
+
 class Rationed(SchemaExtension):
     """Takes an operation's cost from its caller's bucket, gives back what is left, and ends it in time.
 
@@ -27,58 +101,30 @@ class Rationed(SchemaExtension):
 
     async def on_execute(self) -> AsyncIterator[None]:
         context = self.execution_context
-        terms = terms_of(context.context)
-        principal = getattr(context.context, "principal", None)
-        cost: dict[str, Any] = context.extensions_results.setdefault("cost", {"requested": 0})
-        caller = None
-        if terms.buckets is not None and isinstance(principal, Principal):
-            caller = f"{principal.workspace_id}:{principal.label}"
-            await self._take(terms.buckets, caller, cost)
+        ration = Ration(context.context, context.extensions_results.setdefault("cost", {"requested": 0}))
+        await ration.take()
         streams = context.operation_type is OperationType.SUBSCRIPTION
-        deadline = asyncio.timeout(None if streams else terms.operation_seconds)
-        try:
-            async with deadline:
-                yield
-        except TimeoutError:
-            if not deadline.expired() or terms.operation_seconds is None:
-                raise
-            most = terms.operation_seconds
-            raise limited("The seconds of the operation", "seconds", most, most) from None
+        async with ration.in_time(endless=streams):
+            yield
         if not streams:
-            cost["actual"] = actual = min(
-                cost["requested"], 1 + objects(getattr(context.result, "data", None))
-            )
-            if caller is not None and terms.buckets is not None:
-                back = cost["requested"] - actual
-                terms.buckets.give_back(caller, back)
-                throttle = cost["throttle"]
-                throttle["currentlyAvailable"] = min(
-                    throttle["maximumAvailable"], throttle["currentlyAvailable"] + back
-                )
+            ration.settle(getattr(context.result, "data", None))
 
-    async def _take(self, buckets: Buckets, caller: str, cost: dict[str, Any]) -> None:
-        draught = await buckets.take(caller, cost["requested"])
-        cost["throttle"] = {
-            "maximumAvailable": buckets.size,
-            "currentlyAvailable": math.floor(draught.available),
-            "restoreRate": buckets.per_second,
-        }
-        if draught.taken:
-            return
-        wanted, left = cost["requested"], math.floor(draught.available)
-        wait = math.ceil((wanted - draught.available) / buckets.per_second)
-        raise GraphQLError(
-            f"The points of the operation: {wanted}, and {left} of {buckets.size:g} are left to this caller; "
-            f"{buckets.per_second:g} come back each second.",
-            extensions={
-                "code": Code.LIMITED.value,
-                "limit": RATE,
-                "maximum": buckets.size,
-                "measured": wanted,
-                "available": left,
-                "retryAfterSeconds": wait if wanted <= buckets.size else None,
-            },
-        )
+
+def _too_dear(wanted: float, available: float, buckets: Buckets) -> GraphQLError:
+    left = math.floor(available)
+    wait = math.ceil((wanted - available) / buckets.per_second)
+    return GraphQLError(
+        f"The points of the operation: {wanted}, and {left} of {buckets.size:g} are left to this caller; "
+        f"{buckets.per_second:g} come back each second.",
+        extensions={
+            "code": Code.LIMITED.value,
+            "limit": RATE,
+            "maximum": buckets.size,
+            "measured": wanted,
+            "available": left,
+            "retryAfterSeconds": wait if wanted <= buckets.size else None,
+        },
+    )
 
 
 def objects(data: object) -> int:

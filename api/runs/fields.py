@@ -35,7 +35,7 @@ class RunQueries:
             return None
         return cast(Run | None, (await kinds["Run"].visible(who(info), [number])).get(number))
 
-    @query("Runs, the latest first.", allow=EVERYONE)
+    @query("Runs, the latest first.", allow=EVERYONE, left=True)
     async def runs(
         self,
         info: Info,

@@ -98,7 +98,7 @@ class ScheduleQueries:
             return None
         return cast(Schedule | None, (await kinds["Schedule"].visible(who(info), [number])).get(number))
 
-    @query("What is asked for again and again, the oldest schedule first.", allow=EVERYONE)
+    @query("What is asked for again and again, the oldest schedule first.", allow=EVERYONE, left=True)
     async def schedules(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Schedule]:

@@ -30,7 +30,7 @@ COLUMNS = {"kind": "kind"}
 
 @strawberry.type
 class SegmentQueries:
-    @query("One segment, by its id or its key; null when there is none here.")
+    @query("One segment, by its id or its key; null when there is none here.", left=True)
     async def segment(
         self,
         info: Info,
@@ -48,7 +48,7 @@ class SegmentQueries:
             return None
         return cast(Segment | None, await segments.find(workspace_id, number))
 
-    @query("Segments; there are none before the first recompute.")
+    @query("Segments; there are none before the first recompute.", left=True)
     async def segments(
         self,
         info: Info,

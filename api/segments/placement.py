@@ -10,6 +10,7 @@ from api.context import Info, load, who
 from api.customers.types import Customer
 from api.errors import bad_request
 from api.ids import global_id
+from api.mapping import EACH, one, reads
 from api.nodes import extends, row_type
 from api.runs.types import Run
 from api.scalars import Money, money
@@ -44,15 +45,17 @@ class MembershipPeriod:
     left_at: datetime | None = strawberry.field(description="When it ended; null while it lasts.")
     reason: str = strawberry.field(description="Why it began, such as `recompute`.")
 
-    @strawberry.field(description="The segment.")
+    @strawberry.field(description="The segment.", metadata=one(segments.Segment, "segment_id"))
     async def segment(self: Any, info: Info) -> Segment:
         return cast(Segment, await load(info, segments.Segment.by_ids, self.segment_id))
 
-    @strawberry.field(description="The run that began it.")
+    @strawberry.field(description="The run that began it.", metadata=one(runs.Run, "entered_run_id"))
     async def entered_by(self: Any, info: Info) -> Run:
         return cast(Run, await load(info, runs.Run.by_ids, self.entered_run_id))
 
-    @strawberry.field(description="The run that ended it; null while it lasts.")
+    @strawberry.field(
+        description="The run that ended it; null while it lasts.", metadata=one(runs.Run, "left_run_id")
+    )
     async def left_by(self: Any, info: Info) -> Run | None:
         return cast(Run | None, await load(info, runs.Run.by_ids, self.left_run_id))
 
@@ -78,23 +81,30 @@ class PlacementCondition:
 
 @extends(Customer)
 class CustomerSegments:
-    @strawberry.field(description="Where the customer stands; null until the first recompute.")
+    @strawberry.field(
+        description="Where the customer stands; null until the first recompute.", metadata=reads("id")
+    )
     async def lifecycle_stage(self: Any, info: Info) -> LifecycleStage | None:
         placed = await reading.placement(info, self.id)
         return placed.lifecycle if placed else None
 
-    @strawberry.field(description="How much the customer spends; null until the first recompute.")
+    @strawberry.field(
+        description="How much the customer spends; null until the first recompute.", metadata=reads("id")
+    )
     async def value_level(self: Any, info: Info) -> ValueLevel | None:
         placed = await reading.placement(info, self.id)
         return placed.value_level if placed else None
 
-    @strawberry.field(description="The customer's cell of the matrix; null until the first recompute.")
+    @strawberry.field(
+        description="The customer's cell of the matrix; null until the first recompute.", metadata=reads("id")
+    )
     async def strategy_cell(self: Any, info: Info) -> StrategyCell | None:
         placed = await reading.placement(info, self.id)
         return cell((placed.lifecycle, placed.value_level)) if placed else None
 
     @strawberry.field(
-        description="Recency, frequency, monetary value and tier; null until the first recompute."
+        description="Recency, frequency, monetary value and tier; null until the first recompute.",
+        metadata=reads("id"),
     )
     async def rfm(self: Any, info: Info) -> Rfm | None:
         placed, fresh = await reading.placement(info, self.id), await reading.freshness(info)
@@ -116,11 +126,13 @@ class CustomerSegments:
             stale=fresh.stale,
         )
 
-    @strawberry.field(description="The segments the customer is in now.")
+    @strawberry.field(description="The segments the customer is in now.", metadata=reads("id"))
     async def segments(self: Any, info: Info) -> list[Segment]:
         return cast(list[Segment], await load(info, segments.segments_by_customer, self.id) or [])
 
-    @strawberry.field(description="Stays in segments, those that have ended too, the latest first.")
+    @strawberry.field(
+        description="Stays in segments, those that have ended too, the latest first.", metadata=EACH
+    )
     async def memberships(
         self: Any,
         info: Info,
@@ -140,7 +152,8 @@ class CustomerSegments:
 
     @strawberry.field(
         description="Why the customer is placed so: each condition with its value and its threshold, and "
-        "which of them decided."
+        "which of them decided.",
+        metadata=reads("id"),
     )
     async def placement_explain(self: Any, info: Info) -> list[PlacementCondition]:
         return [

@@ -11,6 +11,7 @@ from api.context import Info, load, who
 from api.customers.types import Customer
 from api.errors import bad_request
 from api.filters import EnumFilter
+from api.mapping import reads
 from api.nodes import Node, node_type
 from api.runs.types import Run
 from api.segments import reading
@@ -37,15 +38,18 @@ class Segment(Node):
     key: str = strawberry.field(description="Its name for programs, such as `cell:MATURE:HIGH` or `VIP`.")
     kind: SegmentKind = strawberry.field(description="How it is made.")
 
-    @strawberry.field(description="Its name for people.")
+    @strawberry.field(description="Its name for people.", metadata=reads("name_en", "name_zh"))
     async def name(self: Any, info: Info, language: InLanguage = None) -> str:
         return await reading.spoken(info, Label(self.name_en, self.name_zh), language)
 
-    @strawberry.field(description="How many customers are in it now.")
+    @strawberry.field(description="How many customers are in it now.", metadata=reads("id"))
     async def member_count(self: Any, info: Info) -> int:
         return await load(info, segments.member_counts, self.id) or 0
 
-    @strawberry.field(description="The customers who are in it now, in the order in which they were added.")
+    @strawberry.field(
+        description="The customers who are in it now, in the order in which they were added.",
+        metadata=reads("id"),
+    )
     async def customers(
         self: Any,
         info: Info,

@@ -24,7 +24,7 @@ class TaskOrder(Enum):
 
 @strawberry.type
 class TaskQueries:
-    @query("One task; null when there is none with this id that the caller may see.")
+    @query("One task; null when there is none with this id that the caller may see.", left=True)
     async def task(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The task's id.")]
     ) -> Task | None:
@@ -34,7 +34,7 @@ class TaskQueries:
             return None
         return cast(Task | None, await tasks.find(who(info), number))
 
-    @query("Tasks that the caller may see: an executor their own, their teams' and nobody's.")
+    @query("Tasks that the caller may see: an executor their own, their teams' and nobody's.", left=True)
     async def tasks(
         self,
         info: Info,

@@ -12,6 +12,7 @@ from api.contacts.types import ContactDecision
 from api.context import Info, business_now, load, who
 from api.customers.types import Customer
 from api.filters import Column, DateTimeFilter, EnumFilter, IdFilter, StringFilter, where_q
+from api.mapping import EACH, one, reads
 from api.nodes import Node, extends, node_type, row_type
 from api.permissions import masked
 from api.workspaces.types import Team, User
@@ -47,7 +48,9 @@ class Escalation:
     to_role: Role = strawberry.field(description="The role that was told.")
     process_id: int = strawberry.field(description="The worker process that did it.")
 
-    @strawberry.field(description="Who was told; null when nobody has the role.")
+    @strawberry.field(
+        description="Who was told; null when nobody has the role.", metadata=one(workspaces.User, "user_id")
+    )
     async def user(self: Any, info: Info) -> User | None:
         return cast(User | None, await load(info, workspaces.User.by_ids, self.user_id))
 
@@ -87,23 +90,33 @@ class Task(Node):
     updated_at: datetime = strawberry.field(description="When it last changed.")
     version: int = strawberry.field(description="Rises with each change.")
 
-    @strawberry.field(description="Whom the work is for.")
+    @strawberry.field(description="Whom the work is for.", metadata=one(customers.Customer, "customer_id"))
     async def customer(self: Any, info: Info) -> Customer:
         return cast(Customer, await load(info, customers.by_ids, self.customer_id))
 
-    @strawberry.field(description="Who does it; null: whoever takes it.")
+    @strawberry.field(
+        description="Who does it; null: whoever takes it.", metadata=one(workspaces.User, "assignee_id")
+    )
     async def assignee(self: Any, info: Info) -> User | None:
         return cast(User | None, await load(info, workspaces.User.by_ids, self.assignee_id))
 
-    @strawberry.field(description="The team that does it.")
+    @strawberry.field(description="The team that does it.", metadata=one(workspaces.Team, "team_id"))
     async def team(self: Any, info: Info) -> Team | None:
         return cast(Team | None, await load(info, workspaces.Team.by_ids, self.team_id))
 
-    @strawberry.field(description="Whether the deadline has passed and the task is not satisfied.")
+    @strawberry.field(
+        description="Whether the deadline has passed and the task is not satisfied.",
+        metadata=reads("state", "satisfied_at", "due_at"),
+    )
     async def overdue(self: Any, info: Info) -> bool:
         return tasks.overdue(self, await business_now(info))
 
-    @strawberry.field(description="How it stands against its deadline.")
+    @strawberry.field(
+        description="How it stands against its deadline.",
+        metadata=reads(
+            "workspace_id", "policy", "policy_number", "due_at", "state", "satisfied_at", "breached_at"
+        ),
+    )
     async def sla(self: Any, info: Info) -> Sla:
         now = await business_now(info)
         workspace = await load(info, _workspaces, self.workspace_id)
@@ -119,15 +132,17 @@ class Task(Node):
             breached_at=self.breached_at,
         )
 
-    @strawberry.field(description="The rungs that were climbed.")
+    @strawberry.field(description="The rungs that were climbed.", metadata=reads("id"))
     async def escalations(self: Any, info: Info) -> list[Escalation]:
         return cast(list[Escalation], await load(info, tasks.escalations_by_task, self.id) or [])
 
-    @strawberry.field(description="What the contact policy said when it was opened.")
+    @strawberry.field(
+        description="What the contact policy said when it was opened.", metadata=reads("decision_id")
+    )
     async def contact_decision(self: Any, info: Info) -> ContactDecision | None:
         return cast(ContactDecision | None, await load(info, contacts.decisions_by_ids, self.decision_id))
 
-    @strawberry.field(description="How it ended; null while it is open.")
+    @strawberry.field(description="How it ended; null while it is open.", metadata=reads("outcome"))
     def outcome(self: Any, info: Info) -> TaskOutcome | None:
         kept = self.outcome
         if kept is None:
@@ -210,7 +225,8 @@ class VisitQuota:
 @extends(Customer)
 class CustomerTasks:
     @strawberry.field(
-        description="Work for this customer, the earliest deadline first, as the caller may see it."
+        description="Work for this customer, the earliest deadline first, as the caller may see it.",
+        metadata=EACH,
     )
     async def tasks(
         self: Any,
@@ -226,7 +242,8 @@ class CustomerTasks:
         return cast(Connection[Task], await nested(info, "tasks", found, "customer_id", self.id, order, page))
 
     @strawberry.field(
-        description="Visits promised and done in this period; null while not yet placed in a tier."
+        description="Visits promised and done in this period; null while not yet placed in a tier.",
+        metadata=reads("id", "workspace_id"),
     )
     async def visit_quota(self: Any, info: Info) -> VisitQuota | None:
         quota = await load(info, tasks.quotas, self.id)

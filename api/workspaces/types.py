@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 import strawberry
 
 from api.context import Info, load, who
+from api.mapping import reads
 from api.nodes import Node, node_type
 from api.permissions import masked
 from domain import timekeeping, workspaces
@@ -53,11 +54,14 @@ class User(Node):
     def subject(self: Any, info: Info) -> str | None:
         return cast(str | None, self.subject) if who(info).role in ADMINS else None
 
-    @strawberry.field(description="Their e-mail address. Masked for roles that do not see personal data.")
+    @strawberry.field(
+        description="Their e-mail address. Masked for roles that do not see personal data.",
+        metadata=reads("email"),
+    )
     def email(self: Any, info: Info) -> str:
         return masked(self.email, info) or ""
 
-    @strawberry.field(description="The teams they are in.")
+    @strawberry.field(description="The teams they are in.", metadata=reads("id"))
     async def teams(
         self: Any, info: Info
     ) -> list[Annotated["Team", strawberry.lazy("api.workspaces.types")]]:
@@ -69,7 +73,10 @@ class Team(Node):
     name: str = strawberry.field(description="Its name.")
     version: int = strawberry.field(description="Rises with each change.")
 
-    @strawberry.field(description="Who is in it and still works here, in the order in which they came.")
+    @strawberry.field(
+        description="Who is in it and still works here, in the order in which they came.",
+        metadata=reads("id"),
+    )
     async def members(self: Any, info: Info) -> list[User]:
         return cast(list[User], await load(info, workspaces.members_by_team, self.id) or [])
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from tortoise.expressions import Q, Subquery
 
-from domain import db
+from domain import db, reading
 from domain.access import Principal
 from domain.customers import rules, tagging
 from domain.customers.models import BehaviourEvent, Customer, CustomerTag, ExclusionReason, Lead, RowError
@@ -31,7 +31,7 @@ async def by_external_id(who: Principal, kind: type[E], external_id: str) -> E |
     """The customer, order or lead that has the client's own key; none for a key that nothing can have."""
     if len(external_id) > rules.LONGEST_ID:
         return None
-    return await kind.get_or_none(workspace_id=who.workspace_id, external_id=external_id)
+    return await reading.one(kind.filter(workspace_id=who.workspace_id, external_id=external_id))
 
 
 async def find_external(who: Principal, external_id: str) -> Customer | None:

@@ -5,6 +5,7 @@ from domain.db.connection import Unreachable, dialect, is_postgres, open_databas
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
 from domain.db.patience import ANSWER_SECONDS, answer_within
+from domain.db.projected import Column, Row, column, select, select_by_ids, select_each
 from domain.db.readonly import is_read_only
 from domain.db.schema import references_to
 from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, nowhere, within
@@ -31,16 +32,19 @@ __all__ = [
     "ANSWER_SECONDS",
     "EVERYWHERE",
     "SCOPE",
+    "Column",
     "Document",
     "Failure",
     "Index",
     "Instant",
     "Reference",
+    "Row",
     "Unavailable",
     "Unreachable",
     "after_commit",
     "answer_within",
     "choice",
+    "column",
     "compiled",
     "day_of",
     "dialect",
@@ -68,6 +72,9 @@ __all__ = [
     "pool_use",
     "references_to",
     "rows",
+    "select",
+    "select_by_ids",
+    "select_each",
     "shares_sessions",
     "transaction",
     "try_lock",

@@ -5,7 +5,7 @@ mutations and hangs up would drain the pool within a few requests. It also waits
 connection that nobody gives back, and a server that falls silent holds each statement up anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from tortoise.exceptions import TransactionManagementError
 from domain.db.ending import finished
 from domain.db.failures import Failure, Unavailable
 from domain.db.patience import remaining
-from domain.db.scope import SETTING, scope
+from domain.db.scope import EVERYWHERE, SETTING, scope
 from domain.db.slowness import timed
 
 UNKNOWN = "?"
@@ -32,10 +32,32 @@ ACQUIRE_SECONDS = 5.0
 """How long a statement waits for a connection: longer, and the caller had better hear no."""
 
 
+def _prefer(pool: Any, wanted: str) -> None:
+    """Put an idle connection of this scope where the pool will take its next one from, if there is one.
+
+    A request looks everywhere for whose its key is, and then into one workspace: on one connection it
+    would change the scope twice. Where it has to be changed, one that sees everywhere is spared.
+    """
+    idle = pool._queue._queue  # the last in is the first out
+    spare = None
+    for place in range(len(idle) - 1, -1, -1):
+        connection = idle[place]._con
+        if connection is None:
+            continue
+        if connection.scope == wanted:
+            spare = place
+            break
+        if spare is None and connection.scope != EVERYWHERE:
+            spare = place
+    if spare is not None:
+        idle[spare], idle[-1] = idle[-1], idle[spare]
+
+
 async def _acquired(pool: Any) -> Any:
     left = remaining(ACQUIRE_SECONDS)
     if left is None or left <= 0:
         raise Unavailable(Failure.SLOW)
+    _prefer(pool, scope())
     try:
         return await pool.acquire(timeout=left)
     except TimeoutError as error:
@@ -97,9 +119,20 @@ async def _set_scope(connection: _Session) -> None:
 class _Watched:
     """Notes slow statements."""
 
+    acquire_connection: Any
+    log: Any
+
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         with timed(args[0] if args else func.__name__, "postgresql"):
             return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
+
+    async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The rows as the driver gives them."""
+        async with self.acquire_connection() as connection:
+            self.log.debug("%s: %s", text, values)
+            with timed(text, "postgresql"):
+                found: Sequence[Sequence[Any]] = await connection.fetch(text, *values)
+        return found
 
 
 class _Wrapper(_Watched, TransactionWrapper):

@@ -84,7 +84,7 @@ def config(
             "user": unquote(parts.username or "") or None,
             "password": unquote(parts.password or "") or None,
             "database": unquote(parts.path.lstrip("/")),
-            "minsize": 1,
+            "minsize": 2,  # one that sees everywhere, for keys, and one for a workspace
             "maxsize": connections,
             "timeout": CONNECT_SECONDS,
             # The server ends a slow statement; the driver gives up a little later on a silent server.

@@ -123,6 +123,12 @@ async def rows(sql: str, /, **params: Any) -> list[dict[str, Any]]:
     return found
 
 
+async def raw_rows(text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """The rows of a statement as its driver takes it, as the driver gives them: values by their place."""
+    found: Sequence[Sequence[Any]] = await _client().raw_rows(text, values)
+    return found
+
+
 async def one(sql: str, /, **params: Any) -> dict[str, Any] | None:
     found = await rows(sql, **params)
     return found[0] if found else None

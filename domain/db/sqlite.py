@@ -6,6 +6,7 @@ instead of failing when the second one upgrades its lock.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
@@ -63,7 +64,10 @@ class _Transaction(SqliteTransactionContext):
 
 
 class _Watched:
-    """Notes the slow statements."""
+    """Notes the slow statements, and gives rows as they come."""
+
+    acquire_connection: Any
+    log: Any
 
     async def execute_insert(self, query: str, values: list[Any]) -> Any:
         with timed(query, "sqlite"):
@@ -76,6 +80,14 @@ class _Watched:
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
         with timed(query, "sqlite"):
             return await super().execute_query_dict(query, values)  # type: ignore[misc]
+
+    async def raw_rows(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The rows as the driver gives them."""
+        async with self.acquire_connection() as connection:
+            self.log.debug("%s: %s", text, values)
+            with timed(text, "sqlite"):
+                found: Sequence[Sequence[Any]] = await connection.execute_fetchall(text, list(values))
+        return found
 
 
 class _Writer(_Watched, SqliteTransactionWrapper):

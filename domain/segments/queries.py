@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from tortoise.expressions import Q, Subquery
 
-from domain import customers, db, timekeeping
+from domain import customers, db, reading, timekeeping
 from domain.access import Principal
 from domain.paging import Order, Page, Slice
 from domain.paging import page as paged
@@ -77,7 +77,7 @@ async def find(workspace_id: int, segment_id: int) -> Segment | None:
 
 
 async def find_by_key(workspace_id: int, key: str) -> Segment | None:
-    return await Segment.get_or_none(workspace_id=workspace_id, key=key) if key in GROUPS else None
+    return await reading.one(Segment.filter(workspace_id=workspace_id, key=key)) if key in GROUPS else None
 
 
 async def page(who: Principal, where: Q, order: Order, part: Slice) -> Page[Segment]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
+from domain import reading
 from domain.access import Principal
 from domain.paging import Order, Page, Slice
 from domain.paging import page as paged
@@ -23,7 +24,7 @@ def visible(who: Principal) -> QuerySet[Task]:
 
 
 async def find(who: Principal, task_id: int) -> Task | None:
-    return await visible(who).get_or_none(id=task_id)
+    return await reading.one(visible(who).filter(id=task_id))
 
 
 async def visible_by_ids(who: Principal, ids: list[int]) -> dict[int, Task]:

@@ -147,6 +147,7 @@ async def test_the_feeds_lag_is_told_in_lines_and_in_seconds(
     assert (await scraped(client))["careline_parked_lines"] == 0
 
 
+@pytest.mark.one_path
 async def test_operations_errors_and_refusals_are_counted(client: httpx2.AsyncClient, house: House) -> None:
     secret = (
         await workspaces.create_key(system(house.id), name="k", role=Role.OWNER, user_id=house.owner.user_id)

@@ -32,7 +32,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     client = type(get_connections().get(db.dialect()))
     sent: list[str] = []
     with monkeypatch.context() as patch:
-        for name in ("execute_query", "execute_query_dict", "execute_insert"):
+        for name in ("execute_query", "execute_query_dict", "execute_insert", "raw_rows"):
             real = getattr(client, name)
 
             async def spy(self: Any, query: str, *args: Any, real: Any = real, **kwargs: Any) -> Any:
@@ -75,6 +75,7 @@ async def filled(house: House) -> AsyncIterator[House]:
     yield house
 
 
+@pytest.mark.one_path
 @pytest.mark.parametrize("document", [DEEP_CUSTOMERS, DEEP_TASKS], ids=["customers", "tasks"])
 async def test_a_page_of_fifty_costs_as_many_statements_as_one_of_five(
     filled: House, ask: Ask, document: str, monkeypatch: pytest.MonkeyPatch

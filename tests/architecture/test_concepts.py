@@ -31,6 +31,7 @@ FLOOR = {
     "money",
     "nudges",
     "paging",
+    "reading",
     "records",
     "sealing",
     "settings",

@@ -270,6 +270,7 @@ async def test_a_page_that_cannot_be_is_the_callers_fault(house: House, customer
     assert answer.errors[0].extensions == {"code": "BAD_REQUEST"}
 
 
+@pytest.mark.one_path
 async def test_many_customers_cost_as_many_statements_as_one(
     house: House, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:

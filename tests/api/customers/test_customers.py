@@ -292,6 +292,7 @@ async def test_leads_and_events_are_recorded_and_listed(ask: Ask) -> None:
     ]
 
 
+@pytest.mark.one_path
 async def test_a_page_of_customers_with_all_they_did_costs_the_same_whatever_its_size(
     ask: Ask, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,7 +338,7 @@ def _counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     asked: list[str] = []
     client = type(get_connections().get(dialect()))
-    for name in ("execute_query", "execute_query_dict"):
+    for name in ("execute_query", "execute_query_dict", "raw_rows"):
         original = getattr(client, name)
 
         def counted(original: Any) -> Any:

@@ -134,6 +134,7 @@ async def test_who_may_not_changes_nothing(ask: Ask, house: House, name: str) ->
         assert (await ask(document, house.staff[role], id=customer, **given))[name]["__typename"] != "Refusal"
 
 
+@pytest.mark.one_path
 async def test_why_a_page_of_records_is_left_out_is_read_in_one_statement(
     ask: Ask, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ async def test_a_task_that_is_not_for_the_caller_is_not_shown_by_its_entry(ask: 
     assert subjects["order.placed"] is not None
 
 
+@pytest.mark.one_path
 async def test_stories_of_many_cost_as_many_statements_as_of_one(
     ask: Ask, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -255,6 +255,7 @@ async def test_measurements_and_targets_are_told_in_their_order(house: House, as
     assert event.data["kpiChanged"] == seen[1]
 
 
+@pytest.mark.one_path
 async def test_a_page_of_reports_costs_the_same_whatever_its_size(
     house: House, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -115,6 +115,7 @@ async def test_a_customer_shows_where_it_is_placed_and_by_what(ask: Ask, house: 
     }
 
 
+@pytest.mark.one_path
 async def test_a_page_of_customers_costs_the_same_statements_whatever_its_size(
     ask: Ask, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,77 @@
+"""How the raw value of a column becomes what is answered, without the mapper in between."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from typing import Any
+
+from graphql import GraphQLBoolean, GraphQLEnumType, GraphQLInt, GraphQLLeafType, GraphQLString
+from tortoise import Model, fields
+from tortoise.fields.data import CharEnumFieldInstance
+
+from api.engine.leaves import Column, leaf
+from domain import db
+from domain.db import Instant, Row
+
+
+class Columns:
+    """The columns that one statement reads, each once, in the order in which they were wanted."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+        self.wanted: list[db.Column] = []
+
+    def place(self, name: str, *, as_text: bool = False) -> int:
+        """Where the column stands in a row."""
+        column = db.Column(name, as_text)
+        if column not in self.wanted:
+            self.wanted.append(column)
+        return self.wanted.index(column)
+
+    def python(self, name: str) -> Callable[[Row], Any]:
+        """The column's value in a row as the mapper gives it."""
+        place, convert = self.place(name), self.model._meta.fields_map[name].to_python_value
+        return lambda row: convert(row[place])
+
+
+def is_column(model: type[Model], name: str) -> bool:
+    return name in model._meta.fields_db_projection
+
+
+def answered(columns: Columns, name: str, kind: GraphQLLeafType) -> Callable[[Sequence[Row]], list[Any]]:
+    """The column's values in many rows as a leaf of this type."""
+    field = columns.model._meta.fields_map[name]
+    if isinstance(field, Instant) and kind.name == "DateTime":
+        place = columns.place(name, as_text=True)
+        return lambda rows: [None if (raw := row[place]) is None else instant(raw) for row in rows]
+    place = columns.place(name)
+    complete = _completed(field, kind)
+    return lambda rows: complete([row[place] for row in rows])
+
+
+def _completed(field: Any, kind: GraphQLLeafType) -> Column:
+    plain = leaf(kind)
+    if isinstance(field, CharEnumFieldInstance) and isinstance(kind, GraphQLEnumType):
+        members = list(field.enum_type)
+        names = dict(zip([each.value for each in members], plain(members), strict=True))
+        return lambda values: [None if v is None else names[v] for v in values]
+    if isinstance(field, fields.CharField | fields.TextField) and kind is GraphQLString:
+        return plain
+    if isinstance(field, fields.BooleanField) and kind is GraphQLBoolean:
+        return lambda values: [None if v is None else v is True or v == 1 for v in values]
+    if isinstance(field, fields.IntField | fields.BigIntField) and kind is GraphQLInt:
+        return plain
+    convert = field.to_python_value
+    return lambda values: plain([None if v is None else convert(v) for v in values])
+
+
+def instant(raw: Any) -> str:
+    """An instant as both databases write it in text, as the scalar shows it: in UTC, with a Z.
+
+    PostgreSQL writes `2025-03-03 04:00:00.5+00`, SQLite `2025-03-03 04:00:00.500000+00:00`.
+    """
+    if type(raw) is str:
+        if len(raw) == 22 and raw.endswith("+00"):
+            return f"{raw[:10]}T{raw[11:19]}Z"
+        if len(raw) == 25 and raw.endswith("+00:00"):
+            return f"{raw[:10]}T{raw[11:19]}Z"
+    return db.instant_of(raw).astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,70 @@
+"""Every query that a test asks on the compiled path is asked of graphql-core too, and must say the same."""
+
+import dataclasses
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+
+TRIES = 3
+"""What a query sees may change between one path and the other, so a difference has to last."""
+reads: Counter[str] = Counter()
+"""Reads of this process that were answered, by their path; one that fails is meant to be run again."""
+
+
+class Differs(AssertionError):
+    """The two paths gave different answers."""
+
+
+def double(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, to the end of the test, compare the paths."""
+    from api.schema import Schema
+
+    real = Schema.execute
+
+    async def execute(
+        self: Any,
+        query: Any,
+        variable_values: Any = None,
+        context_value: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        self.engine.reruns.forget()  # many tests are one and the same caller
+        before = self.engine.paths.copy()
+        result = await real(self, query, variable_values, context_value, *args, **kwargs)
+        (path,) = self.engine.paths - before or ("none",)
+        if path == "compiled":
+            reads[path] += 1
+            await _compared(self, real, result, (query, variable_values, context_value, args, kwargs))
+        elif path in ("declined", "again") and result.errors is None:
+            reads[path] += 1
+        return result
+
+    monkeypatch.setattr(Schema, "execute", execute)
+
+
+async def _compared(schema: Any, real: Any, result: Any, asked: Any) -> None:
+    query, variables, context, args, kwargs = asked
+    names = ("root_value", "operation_name", "allowed_operation_types", "operation_extensions")
+    more = {**dict(zip(names, args, strict=False)), **kwargs}
+    for _ in range(TRIES):
+        core = await schema.interpret(query, variables, _fresh(context), *(more.get(name) for name in names))
+        if core.errors is None and shown(core) == shown(result):
+            return
+        result = await real(schema, query, variables, _fresh(context), *args, **kwargs)
+    raise Differs(
+        f"{query}\n{variables}\ncompiled: {shown(result)}\ngraphql-core: {core.errors} {shown(core)}"
+    )
+
+
+def shown(result: Any) -> Any:
+    """The answer as a client reads it."""
+    return orjson.loads(orjson.dumps({"data": result.data, "cost": (result.extensions or {}).get("cost")}))
+
+
+def _fresh(context: Any) -> Any:
+    if not dataclasses.is_dataclass(context):
+        return context
+    return dataclasses.replace(context)  # type: ignore[type-var]
