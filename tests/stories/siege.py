@@ -21,7 +21,8 @@ CLOCK_AT = "2025-03-03T12:00:00+08:00"
 CUSTOMERS, ORDERS = 2_000, 6_000
 SEGMENT = "cell:SILENT:ORDINARY"
 PATIENCE_SECONDS = 150
-TURNS = 6
+TURNS = 20
+"""At most: it goes on until every kind has been killed as often as is wanted."""
 KINDS = ("orders_import", "segmentation_recompute", "cadence_plan", "campaign_launch")
 ELSEWHERE = "elsewhere"
 
