@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from bench.figures import Figure, at_least, at_most, percentile, show
+from bench.figures import Board, Figure, at_least, at_most, percentile
 from bench.shop import fill
 from bench.stage import Child, Stage, cpu_seconds, set_up
 from domain import db, paging, timekeeping
@@ -86,7 +86,9 @@ async def _all(args: argparse.Namespace) -> None:
             except asyncio.IncompleteReadError:
                 print("".join(line for side in sides.values() for line in side.child.said()))
                 raise
-            show(_figures(cells, sides), "Reads")
+            board = Board()
+            board.add(*_figures(cells, sides))
+            board.sum_up()
 
 
 @asynccontextmanager

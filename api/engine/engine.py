@@ -22,8 +22,8 @@ from api.metering import traced
 from domain.figures import OPERATION_SECONDS
 
 TEXTS, PLANS = 1024, 256
-LONGEST, MOST_LITERALS = 4_096, 100
-"""Characters and literals of a text whose shape is remembered: a larger one is cut anew each time."""
+LONGEST, MOST_LITERALS = 4_096, 120
+"""The characters of a text whose shape is remembered, and the literals of one that gets a plan at all."""
 log = structlog.get_logger(__name__)
 
 
@@ -118,7 +118,9 @@ class Engine:
             if fault_in_text(text, given):
                 raise Declined("the text cannot be stored")
             shape = shape_of(text)
-            if len(text) <= LONGEST and len(shape.tokens) <= MOST_LITERALS:
+            if len(shape.tokens) > MOST_LITERALS:
+                raise Declined("it has more literals than are worth a plan")
+            if len(text) <= LONGEST:
                 self._shapes.put(text, shape)
         elif fault_in_text(None, given):
             raise Declined("the name of a variable cannot be stored")
