@@ -136,7 +136,7 @@ def _asked(values: Mapping[str, Any]) -> Asked:
         values.get("variables"),
         values.get("operationName"),
         values.get("extensions"),
-        values.get("documentId"),
+        document_id=values.get("documentId"),
     )
 
 
