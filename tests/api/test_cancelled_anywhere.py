@@ -29,6 +29,8 @@ DEEP = "CARELINE_DEEP" in os.environ
 MANNERS = list(Manner)
 MUTATIONS = list(surface.root("mutation").fields)
 MOST_AWAITS = 400
+OF_NOTHING = {"webhookReplay"}
+"""Here they are asked for a range that holds nothing, and come to their line alone."""
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ async def broken_off(house: House, name: str, given: dict[str, Any], manners: li
             assert now["idempotency_keys"][0] == before["idempotency_keys"][0] + 1, (name, k)
             assert now["journal"][0] > before["journal"][0], (name, k)
             changed = {table for table in now if now[table] != before[table]}
-            assert changed > {"idempotency_keys", "journal"}, (name, k, "a line without its change")
+            assert (changed > {"idempotency_keys", "journal"}) == (name not in OF_NOTHING), (name, k, changed)
             done = now
         assert now == (before if done is None else done), (name, k)
         if not reached:
