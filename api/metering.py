@@ -58,9 +58,14 @@ def traced(type_: str, name: str | None, principal: Principal | None) -> Iterato
     if not tracing.on():
         yield
         return
-    with tracing.span("operation") as span:
+    failed = False
+    with tracing.span("operation", kept=lambda: not failed) as span:
         _name(span, type_, name, principal)
-        yield
+        try:
+            yield
+        except Exception:  # it will be answered another way, which has its own span
+            failed = True
+            raise
 
 
 def _name(span: tracing.Span, type_: str, name: str | None, principal: Principal | None) -> None:

@@ -79,12 +79,13 @@ def span(
     traceparent: str | None = None,
     ids: Ids | None = None,
     quiet: Callable[[], bool] = lambda: False,
+    kept: Callable[[], bool] = lambda: True,
 ) -> Iterator[Span]:
     """A span around the block, below the task's present one.
 
     With `traceparent`, the W3C header, it goes on with a trace that began elsewhere; with `ids` it is the
     first of its own trace, known beforehand to whoever wants to point to it. While `quiet` says so, no
-    statement is noted below it.
+    statement is noted below it; unless it is `kept` in the end, it is told to nobody.
     """
     if _tracer is None:
         yield NOTHING
@@ -100,7 +101,8 @@ def span(
     finally:
         # Not by a token: what ends a stream may have another context than what began it.
         _current.set(before)
-        made.end()
+        if kept():
+            made.end()
 
 
 def _started(

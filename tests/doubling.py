@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from domain import tracing
+
 TRIES = 3
 """What a query sees may change between one path and the other, so a difference has to last."""
 reads: Counter[str] = Counter()
@@ -34,10 +36,12 @@ def double(monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine.reruns.forget()  # many tests are one and the same caller
         before = self.engine.paths.copy()
         result = await real(self, query, variable_values, context_value, *args, **kwargs)
-        (path,) = self.engine.paths - before or ("none",)
+        ways = list(self.engine.paths - before)
+        path = ways[0] if len(ways) == 1 else "none"  # several: others asked meanwhile
         if path == "compiled":
             reads[path] += 1
-        if path == "compiled" and result.errors is None:  # it has an error only when its time is over
+        # It has an error only when its time is over; and a second answer would be in the traces, too.
+        if path == "compiled" and result.errors is None and not tracing.on():
             await _compared(self, real, result, (query, variable_values, context_value, args, kwargs))
         elif path in ("declined", "again") and result.errors is None:
             reads[path] += 1
