@@ -334,7 +334,7 @@ async def test_the_figures_name_nobody(client: httpx2.AsyncClient, house: House)
     assert "Zeisig" not in text
     assert "workspace" not in text
     labels = set(re.findall(r'[{,](\w+)="', text))
-    assert labels <= {"queue", "state", "timer", "type", "code", "use", "le"}
+    assert labels <= {"queue", "state", "timer", "type", "code", "use", "le", "place", "caller"}
 
 
 async def test_every_answer_has_a_number_of_its_own_and_so_has_all_that_is_logged_of_it(
