@@ -18,6 +18,12 @@ from domain.journal import Feed, JournalLine, ParkedLine
 BATCH = 500
 REACT_BATCH = 50
 GIVE_UP_AFTER = 5
+TOPICS: Mapping[str, frozenset[str]] = {
+    "tasks": frozenset({"task"}),
+    "runs": frozenset({"run"}),
+    "kpis": frozenset({"kpi", "kpi_target"}),
+}
+"""What can be followed, live or by a webhook, and whose lines it is; an API key may be kept to some."""
 log = structlog.get_logger(__name__)
 
 Reaction = Callable[[Principal, JournalLine], Awaitable[object]]

@@ -4,9 +4,10 @@ Whoever asks the same with the same rights is told together: an event is made an
 them. Who comes with a cursor, or is too slow for that, is fed from the journal until it has caught up.
 """
 
-from api.live.following import TOPICS, followed, lines, news, once, streams
+from api.live.following import followed, lines, news, once, streams
 from api.live.hub import Hub
 from api.live.places import beginning, cursor, cursor_at, position
+from domain.feeds import TOPICS
 
 __all__ = [
     "TOPICS",

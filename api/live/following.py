@@ -5,7 +5,7 @@ What a subscriber is shown is read again for it, as its principal may see it at 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
 from api.context import Info, who
@@ -14,6 +14,7 @@ from api.live.places import beginning
 from api.live.reading import Alone, Reader
 from domain import db, nudges, workspaces
 from domain.access import Principal
+from domain.feeds import TOPICS
 from domain.figures import SUBSCRIBERS
 from domain.journal import JournalLine
 
@@ -21,12 +22,6 @@ T = TypeVar("T")
 LOOK_SECONDS = 1.0
 RECHECK_SECONDS = 2.0
 QUIET_SECONDS = 15.0
-TOPICS: Mapping[str, frozenset[str]] = {
-    "tasks": frozenset({"task"}),
-    "runs": frozenset({"run"}),
-    "kpis": frozenset({"kpi", "kpi_target"}),
-}
-"""What an API key may be kept to following, and whose lines it is."""
 
 
 class Streams:

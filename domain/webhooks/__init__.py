@@ -26,12 +26,11 @@ from domain.webhooks.models import (
 from domain.webhooks.queries import attempts, deliveries, page
 from domain.webhooks.retention import prune
 from domain.webhooks.shaping import Shaper, sent_by
-from domain.webhooks.topics import DELIVER, TOPICS
+from domain.webhooks.topics import DELIVER
 
 __all__ = [
     "DELIVER",
     "REASONS",
-    "TOPICS",
     "AttemptError",
     "DeliveryState",
     "DisabledReason",

@@ -7,6 +7,7 @@ from typing import Any
 from domain import db, feeds, journal, sealing, timekeeping, workspaces
 from domain.access import ADMINS, Principal, Role
 from domain.errors import Duplicate, Forbidden, Invalid, NotReady, Reasons, Required
+from domain.feeds import TOPICS
 from domain.journal import Entry
 from domain.texts import text
 from domain.webhooks import signing
@@ -20,7 +21,6 @@ from domain.webhooks.models import (
 )
 from domain.webhooks.queries import latest_line
 from domain.webhooks.shaping import WAYS, principal, principal_of, the_shaper
-from domain.webhooks.topics import TOPICS
 
 LONGEST_DOCUMENT = 16_384
 REPLAYED_AT_MOST = 1000

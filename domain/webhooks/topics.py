@@ -2,21 +2,16 @@
 
 from collections.abc import Collection
 
+from domain.feeds import TOPICS
 from domain.journal import JournalLine
 
-TOPICS: dict[str, frozenset[str]] = {
-    "tasks": frozenset({"task"}),
-    "runs": frozenset({"run"}),
-    "kpis": frozenset({"kpi", "kpi_target"}),
-}
-"""Topic → subjects, as the live subscriptions have them."""
 DELIVER = "webhook_deliver"
 NEVER_TOLD = frozenset({"run.progressed"})
 """Each step of a run would be a message; a subscription shows it better."""
 
 
 def subjects_of(topics: Collection[str]) -> list[str]:
-    return sorted({subject for topic in topics for subject in TOPICS.get(topic, ())})
+    return sorted({subject for topic in topics for subject in TOPICS.get(topic, frozenset())})
 
 
 def is_told(line: JournalLine) -> bool:

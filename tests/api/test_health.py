@@ -331,10 +331,16 @@ async def test_the_census_of_runs_walks_partial_indexes_only(house: House) -> No
 async def test_the_figures_name_nobody(client: httpx2.AsyncClient, house: House) -> None:
     await workspaces.create("Zeisig Holding")
     await queued(house, 1)
+    figures.DEPRECATED_USES.labels("Query.old", house.owner.label).inc()
     text = (await client.get("/metrics")).text
     assert "Zeisig" not in text
     assert "workspace" not in text
-    labels = set(re.findall(r'[{,](\w+)="', text))
+    by_caller = [line for line in text.splitlines() if line.startswith("careline_deprecated_uses_")]
+    assert any('place="Query.old"' in line for line in by_caller)
+    for line in by_caller:  # a kind and a number, of whoever has to be told
+        assert re.fullmatch(r'\w+\{caller="[a-z_]+:\d+",place="[\w.()]+"\} \S+', line), line
+    others = "\n".join(line for line in text.splitlines() if line not in by_caller)
+    labels = set(re.findall(r'[{,](\w+)="', others))
     assert labels <= {"queue", "state", "timer", "type", "code", "use", "le"}
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from api import live
 from api.ids import global_id, row_id
 from domain import db, feeds, sealing, webhooks
 from domain.access import Role
@@ -225,7 +224,3 @@ async def test_nothing_of_another_workspace_is_told(
         await deliver(place)
         assert [message.said["data"] for message in receiver.heard] == [{"task": None, "node": None}]
     assert task and global_id("Task", task) == stranger.ids["Task"]
-
-
-def test_partners_are_told_of_the_topics_that_subscribers_follow() -> None:
-    assert set(webhooks.TOPICS) == set(live.TOPICS)
