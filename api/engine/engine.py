@@ -22,8 +22,8 @@ from api.metering import traced
 from domain.figures import OPERATION_SECONDS
 
 TEXTS, PLANS = 1024, 256
-LONGEST, MOST_LITERALS = 4_096, 120
-"""The characters of a text whose shape is remembered, and the literals of one that gets a plan at all."""
+LONGEST, LONGEST_PLANNED, MOST_LITERALS = 4_096, 16_384, 120
+"""The characters of a text whose shape is remembered; those, and the literals, of one that gets a plan at all."""
 log = structlog.get_logger(__name__)
 
 
@@ -110,13 +110,15 @@ class Engine:
 
     def _leave(self, error: Exception) -> None:
         self.paths["declined"] += 1
-        log.debug("read_declined", reason=str(error))
+        log.debug("read_declined", reason=error.message if isinstance(error, GraphQLError) else str(error))
 
     def _plan(self, text: str, name: str | None, given: Mapping[str, Any]) -> tuple[Plan, Shape]:
         shape = self._shapes.get(text)
         if shape is None:
             if fault_in_text(text, given):
                 raise Declined("the text cannot be stored")
+            if len(text) > LONGEST_PLANNED:
+                raise Declined("it is longer than is worth a plan")
             shape = shape_of(text)
             if len(shape.tokens) > MOST_LITERALS:
                 raise Declined("it has more literals than are worth a plan")

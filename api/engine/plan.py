@@ -147,7 +147,9 @@ def plan(
     """
     try:
         document = parse(text, max_tokens=bounds.tokens)
-    except (GraphQLError, RecursionError) as error:
+    except GraphQLError as error:  # its message alone: its whole text quotes the document, at length
+        raise NotValid(error.message) from None
+    except RecursionError as error:
         raise NotValid(str(error)) from None
     operation = _operation(document, name)
     if weigh(schema._schema, document, operation, given, bounds).refusals:
