@@ -23,7 +23,7 @@ from domain.figures import OPERATION_SECONDS
 
 TEXTS, PLANS = 1024, 256
 LONGEST, LONGEST_PLANNED, MOST_LITERALS = 4_096, 16_384, 120
-"""The characters of a text whose shape is remembered; those, and the literals, of one that gets a plan at all."""
+"""Of a text: the characters up to which it is remembered, or gets a plan, and its literals for that."""
 log = structlog.get_logger(__name__)
 
 
