@@ -17,7 +17,7 @@ from api.contacts import ContactMutations, ContactQueries
 from api.context import Context
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.deprecating import Deprecations
-from api.engine import Engine
+from api.engine import Engine, Executor
 from api.feed import FeedQueries, FeedSubscriptions
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits, Rationed
@@ -143,6 +143,7 @@ def build() -> Schema:
         query=query,
         mutation=mutation,
         subscription=subscription,
+        execution_context_class=Executor,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
         extensions=[
             Metered,
