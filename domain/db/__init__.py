@@ -1,5 +1,6 @@
 """The database: one set of statements for SQLite and PostgreSQL."""
 
+from domain.db.clashing import again_after_a_clash
 from domain.db.clock import keeping_time, machine_now
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
@@ -42,6 +43,7 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "after_commit",
+    "again_after_a_clash",
     "answer_within",
     "choice",
     "column",

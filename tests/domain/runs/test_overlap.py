@@ -1,13 +1,15 @@
 """What a second asking does beside a run that waits or runs, by the policy of its kind."""
 
 import asyncio
+import contextvars
 from datetime import timedelta
 
 import pytest
 
-from domain import runs, timekeeping
+from domain import db, runs, timekeeping
 from domain.journal import JournalLine
-from domain.runs import Overlap, Run, RunState
+from domain.runs import Overlap, Run, RunState, ledger
+from domain.runs.ledger import waiting_twin
 from tests.conftest import House
 from tests.domain.runs.conftest import Declare, again
 
@@ -93,6 +95,37 @@ async def test_a_retry_that_meets_a_waiting_run_gives_way_to_it(house: House, de
     assert (ended.state, ended.error_code, ended.merged_into) == (RunState.FAILED, "MERGED", second.id)
     assert [error["code"] for error in ended.errors] == ["INTERNAL"]
     assert (await runs.retry(house.admin, first.id)).id == second.id, "retrying it gives the same answer"
+    assert await states(house) == [RunState.FAILED, RunState.QUEUED]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite has one writer
+@pytest.mark.parametrize("ends", ["fails", "is given back"])
+async def test_an_attempt_that_ends_while_another_run_of_its_key_is_asked_for_gives_way_to_it(
+    house: House, declare: Declare, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    asked_meanwhile: list[Run] = []
+
+    async def looked_for(run: Run) -> int | None:
+        found = await waiting_twin(run)
+        if not asked_meanwhile:
+
+            async def ask() -> None:
+                db.enter(house.id)
+                asked_meanwhile.append(await asked(house))
+
+            # Somebody else's transaction, in this very moment.
+            await asyncio.create_task(ask(), context=contextvars.Context())
+        return found
+
+    async def fail(_: object) -> None:
+        raise RuntimeError
+
+    declare("work", fail)
+    first = await running(house)
+    monkeypatch.setattr(ledger, "waiting_twin", looked_for)
+    await (runs.do(first, 30) if ends == "fails" else runs.give_back(first))
+    ended, (second,) = await again(first), asked_meanwhile
+    assert (ended.state, ended.error_code, ended.merged_into) == (RunState.FAILED, "MERGED", second.id)
     assert await states(house) == [RunState.FAILED, RunState.QUEUED]
 
 
