@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from domain.runs import ACTIVE, ENDED, QUEUES, WAITING, Kind, Overlap, Run, RunQueue, RunState
@@ -107,16 +107,22 @@ class Ledger:
     # --- commands ---
 
     def ask(self, run: Believed) -> Believed:
-        """The run that will serve this asking: `run` itself, or one that is there."""
+        """The run that will serve this asking: `run` itself, or one that is there, no later than asked for."""
         overlap = run.kind.overlap
         if overlap is Overlap.ALLOW:
             run.key = None
         waiting, active = self.of_key(run, WAITING), self.of_key(run, ACTIVE)
+        if waiting is not None:
+            self.no_later(waiting, run)
         if overlap is Overlap.SKIP and (waiting or active):
             return waiting or active  # type: ignore[return-value]
         if overlap is Overlap.CANCEL_RUNNING and active is not None and active.state is S.RUNNING:
             active.to(S.CANCELLING)
         return waiting or run
+
+    def no_later(self, waiting: Believed, asked: Believed) -> None:
+        if waiting.state in (S.SCHEDULED, S.RETRYING) and waiting.run_at > asked.run_at:
+            waiting.to(S.QUEUED if asked.state is S.QUEUED else waiting.state)
 
     def add(self, run: Believed, state: RunState) -> None:
         self.runs[run.id] = run
@@ -196,10 +202,11 @@ class Ledger:
         elif run.state in WAITING:
             run.end(S.CANCELLED)
 
-    def again(self, run: Believed) -> Believed:
+    def again(self, run: Believed, now: datetime) -> Believed:
         """Retry an ended run; the one that does the work."""
         twin = self.of_key(run, WAITING)
         if twin is not None:
+            self.no_later(twin, replace(run, state=S.QUEUED, run_at=now))
             return twin
         run.failures = run.deaths = 0
         run.finished_at = None
