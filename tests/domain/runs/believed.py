@@ -66,7 +66,6 @@ class Ledger:
 
     def __init__(self) -> None:
         self.runs: dict[int, Believed] = {}
-        self.forgotten: set[int] = set()
         self.paused: set[tuple[int, str]] = set()
 
     # --- questions ---
@@ -244,7 +243,9 @@ class Ledger:
         ]
         for id in old:
             del self.runs[id]
-        self.forgotten |= set(old)
+        for run in self.runs.values():
+            if run.merged_into in old:
+                run.merged_into = None
         return len(old)
 
     # --- what holds whatever happens ---
@@ -263,7 +264,7 @@ class Ledger:
             if row.state is S.SUCCEEDED:
                 assert run.effects == 1
                 assert row.result == {"did": row.id}
-            if row.merged_into is not None and row.merged_into not in self.forgotten:
+            if row.merged_into is not None:
                 serves = self.runs[row.merged_into]
                 assert (serves.workspace, serves.kind, serves.key) == (run.workspace, run.kind, run.key)
             run.run_at, run.lease_until, run.finished_at = row.run_at, row.lease_until, row.finished_at
