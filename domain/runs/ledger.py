@@ -98,6 +98,11 @@ async def _failed(run: Run, error: Exception) -> None:
         return
     log.warning("run_interrupted", failure=failure.value)
     with contextlib.suppress(Exception):  # without a database nothing can be said: the lease will
+        if failure is db.Failure.MIGRATING:
+            # Nothing went wrong: it goes on where it was as soon as anything can be written.
+            await db.until_writable()
+            await give_back(run)
+            return
         await _fail(run, failure.value, _where(error), final=False)
 
 
