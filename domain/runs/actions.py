@@ -60,9 +60,10 @@ async def enqueue(
     """Ask for a run, in the transaction of the change that needs it.
 
     With a `unique_key`, callers coalesce by the kind's `Overlap`, and every caller gets the run that
-    will serve it; one that waits for a later time or try is brought forward to theirs. Arguments are
-    ids, not data. It starts at `run_at` (machine time) or later. `slot` is the schedule that asks and
-    which of its times this is, none where a person asks out of turn.
+    will serve it; one that is scheduled for a later time is brought forward to theirs, but the pause
+    before another try is kept. Arguments are ids, not data. It starts at `run_at` (machine time) or
+    later. `slot` is the schedule that asks and which of its times this is, none where a person asks
+    out of turn.
     """
     declared = kinds[kind]
     if declared.overlap is Overlap.ALLOW:
@@ -72,7 +73,7 @@ async def enqueue(
     async with db.transaction():
         if declared.overlap is Overlap.SKIP and unique_key is not None:
             serving = await _of_key(who, kind, unique_key, lock=True)
-            if serving is not None and (sooner := await _no_later(who, serving, run_at)):
+            if serving is not None and (sooner := await _no_later(who, serving, run_at, RunState.SCHEDULED)):
                 return _pointed_to(sooner)
         given = {
             "workspace_id": who.workspace_id,
@@ -103,7 +104,7 @@ async def enqueue(
             return _pointed_to(db.hydrate(Run, [{**_fresh(), **given, **made[0]}])[0])
         assert unique_key is not None
         waiting = await _of_key(who, kind, unique_key, lock=False)
-        waiting = waiting and await _no_later(who, waiting, run_at)
+        waiting = waiting and await _no_later(who, waiting, run_at, RunState.SCHEDULED)
     # Between the two statements a worker may have taken it: then it serves all the same.
     return (
         _pointed_to(waiting)
@@ -127,15 +128,15 @@ async def _of_key(who: Principal, kind: str, key: str, *, lock: bool) -> Run | N
     return min(found, key=lambda run: run.state not in WAITING, default=None)
 
 
-async def _no_later(who: Principal, run: Run, at: datetime | None) -> Run | None:
-    """The run, brought forward if it waits for a later time or try than this; none if it has gone on.
+async def _no_later(who: Principal, run: Run, at: datetime | None, *states: RunState) -> Run | None:
+    """The run, brought forward if it waits in one of these states for later; none if it has gone on.
 
     Its row is touched only then: who coalesces with a run must not keep it from the workers. One that
     is queued keeps its place, also when it comes back from a lost worker and waits for its turn.
     """
     now = timekeeping.machine_now()
     at = max(at or now, now)
-    if run.state not in (RunState.SCHEDULED, RunState.RETRYING) or run.run_at <= at:
+    if run.state not in states or run.run_at <= at:
         return run
     state = RunState.QUEUED if at == now else run.state
     moved = await journal.tell(
@@ -230,7 +231,9 @@ async def _again(who: Principal, run: Run) -> Run:
         waiting = await Run.get_or_none(
             workspace_id=who.workspace_id, kind=run.kind, unique_key=run.unique_key, state__in=list(WAITING)
         )
-        if waiting is not None and (sooner := await _no_later(who, waiting, None)):
+        if waiting is not None and (
+            sooner := await _no_later(who, waiting, None, RunState.SCHEDULED, RunState.RETRYING)
+        ):
             return sooner
     await run.must_change(
         {"state": run.state},

@@ -112,15 +112,15 @@ class Ledger:
             run.key = None
         waiting, active = self.of_key(run, WAITING), self.of_key(run, ACTIVE)
         if waiting is not None:
-            self.no_later(waiting, run)
+            self.no_later(waiting, run, S.SCHEDULED)
         if overlap is Overlap.SKIP and (waiting or active):
             return waiting or active  # type: ignore[return-value]
         if overlap is Overlap.CANCEL_RUNNING and active is not None and active.state is S.RUNNING:
             active.to(S.CANCELLING)
         return waiting or run
 
-    def no_later(self, waiting: Believed, asked: Believed) -> None:
-        if waiting.state in (S.SCHEDULED, S.RETRYING) and waiting.run_at > asked.run_at:
+    def no_later(self, waiting: Believed, asked: Believed, *states: S) -> None:
+        if waiting.state in states and waiting.run_at > asked.run_at:
             waiting.to(S.QUEUED if asked.state is S.QUEUED else waiting.state)
 
     def add(self, run: Believed, state: RunState) -> None:
@@ -205,7 +205,7 @@ class Ledger:
         """Retry an ended run; the one that does the work."""
         twin = self.of_key(run, WAITING)
         if twin is not None:
-            self.no_later(twin, replace(run, state=S.QUEUED, run_at=now))
+            self.no_later(twin, replace(run, state=S.QUEUED, run_at=now), S.SCHEDULED, S.RETRYING)
             return twin
         run.failures = run.deaths = 0
         run.finished_at = None

@@ -196,7 +196,7 @@ class LedgerMachine(RuleBasedStateMachine):
             asked.id = made.id
             self.ledger.add(asked, state)
         assert serving.id == made.id
-        assert serving.state not in (S.SCHEDULED, S.RETRYING) or made.run_at <= at
+        assert serving.state is not S.SCHEDULED or made.run_at <= at
 
     @precondition(lambda self: self.ledger.runs)
     @rule(index=INDEX)

@@ -159,24 +159,23 @@ async def told(run: Run) -> list[str]:
     return [line.name for line in sorted(lines, key=lambda line: line.id)]
 
 
-@pytest.mark.parametrize("state", [RunState.SCHEDULED, RunState.RETRYING])
 @pytest.mark.parametrize("overlap", KEYED)
-async def test_a_run_that_waits_starts_no_later_than_its_newest_caller_wants(
-    house: House, declare: Declare, overlap: Overlap, state: RunState
+async def test_a_scheduled_run_starts_no_later_than_its_newest_caller_wants(
+    house: House, declare: Declare, overlap: Overlap
 ) -> None:
     declare("work", overlap=overlap)
-    first = await waiting(house, state, hours=3)
+    first = await waiting(house, RunState.SCHEDULED, hours=3)
     heard: list[None] = []
     with nudges.WORK.listening(lambda: heard.append(None)):
         soon = timekeeping.machine_now() + HOUR
         sooner = await runs.enqueue(house.admin, "work", unique_key="k", run_at=soon)
-        assert (sooner.id, sooner.state, sooner.run_at) == (first.id, state, soon)
+        assert (sooner.id, sooner.state, sooner.run_at) == (first.id, RunState.SCHEDULED, soon)
         assert (await again(first)).run_at == soon
         assert len(heard) == 1
         at_once = await asked(house)
-        assert (at_once.id, at_once.state, at_once.failures) == (first.id, RunState.QUEUED, first.failures)
+        assert (at_once.id, at_once.state) == (first.id, RunState.QUEUED)
         assert len(heard) == 2
-    assert await told(first) == ["run.scheduled", f"run.{state.value.lower()}", "run.queued"]
+    assert await told(first) == ["run.scheduled", "run.scheduled", "run.queued"]
     assert [row["id"] for row in await runs.ring_ready()] == [first.id], "its doorbell is rung at once"
     assert await runs.claim(first.id, "w", 30) is not None
 
@@ -216,11 +215,25 @@ async def test_ten_who_want_it_at_once_bring_a_run_forward_once(
     assert await told(first) == ["run.scheduled", "run.queued"]
 
 
-async def test_a_retry_that_meets_a_run_that_waits_brings_it_forward(house: House, declare: Declare) -> None:
+@pytest.mark.parametrize("overlap", KEYED)
+async def test_the_pause_before_another_try_is_kept_however_many_ask(
+    house: House, declare: Declare, overlap: Overlap
+) -> None:
+    declare("work", overlap=overlap)
+    first = await waiting(house, RunState.RETRYING, hours=1)
+    assert {run.id for run in [await asked(house), await asked(house)]} == {first.id}
+    after = await again(first)
+    assert (after.state, after.run_at, after.version) == (RunState.RETRYING, first.run_at, first.version)
+
+
+@pytest.mark.parametrize("state", [RunState.SCHEDULED, RunState.RETRYING])
+async def test_a_retry_that_meets_a_run_that_waits_brings_it_forward(
+    house: House, declare: Declare, state: RunState
+) -> None:
     declare("work")
     ended = await asked(house)
     await runs.cancel(house.admin, ended.id)
-    later = await waiting(house, RunState.SCHEDULED, hours=1)
+    later = await waiting(house, state, hours=1)
     serving = await runs.retry(house.admin, ended.id)
     assert (serving.id, serving.state) == (later.id, RunState.QUEUED)
     assert await runs.claim(later.id, "w", 30) is not None
