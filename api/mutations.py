@@ -22,7 +22,6 @@ from domain.errors import DomainError, ErrorCode, NotFound
 from domain.figures import REFUSALS
 
 C = TypeVar("C")
-TRIES = 3
 _payloads: dict[str, type[Any]] = {}
 
 
@@ -98,16 +97,7 @@ class _Mutating(FieldExtension):
         ]
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
-        tries = 1
-        while True:
-            try:
-                return await self._once(next_, source, info, **kwargs)
-            except Exception as error:
-                # Of two mutations that clash the database undid one, wholly: it may be done again.
-                failure = db.failure_of(error)
-                if failure is None or not failure.undone or tries == TRIES:
-                    raise
-                tries += 1
+        return await db.again_after_a_clash(lambda: self._once(next_, source, info, **kwargs))
 
     async def _once(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
         key: str | None = kwargs.pop("idempotency_key", None)

@@ -1,12 +1,13 @@
 """The database: one set of statements for SQLite and PostgreSQL."""
 
+from domain.db.clashing import again_after_a_clash
 from domain.db.clock import keeping_time, machine_now
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
 from domain.db.patience import ANSWER_SECONDS, answer_within
 from domain.db.projected import Column, Row, column, select, select_by_ids, select_each
-from domain.db.readonly import is_read_only
+from domain.db.readonly import is_read_only, until_writable
 from domain.db.schema import references_to
 from domain.db.scope import EVERYWHERE, enter, enter_everywhere, everywhere, nowhere, within
 from domain.db.scope import SETTING as SCOPE
@@ -42,6 +43,7 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "after_commit",
+    "again_after_a_clash",
     "answer_within",
     "choice",
     "column",
@@ -78,6 +80,7 @@ __all__ = [
     "shares_sessions",
     "transaction",
     "try_lock",
+    "until_writable",
     "value",
     "within",
 ]

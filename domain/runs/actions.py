@@ -60,8 +60,10 @@ async def enqueue(
     """Ask for a run, in the transaction of the change that needs it.
 
     With a `unique_key`, callers coalesce by the kind's `Overlap`, and every caller gets the run that
-    will serve it. Arguments are ids, not data. It starts at `run_at` (machine time) or later. `slot`
-    is the schedule that asks and which of its times this is, none where a person asks out of turn.
+    will serve it; one that is scheduled for a later time is brought forward to theirs, but the pause
+    before another try is kept. Arguments are ids, not data. It starts at `run_at` (machine time) or
+    later. `slot` is the schedule that asks and which of its times this is, none where a person asks
+    out of turn.
     """
     declared = kinds[kind]
     if declared.overlap is Overlap.ALLOW:
@@ -71,8 +73,8 @@ async def enqueue(
     async with db.transaction():
         if declared.overlap is Overlap.SKIP and unique_key is not None:
             serving = await _of_key(who, kind, unique_key, lock=True)
-            if serving is not None:
-                return _pointed_to(serving)
+            if serving is not None and (sooner := await _no_later(who, serving, run_at, RunState.SCHEDULED)):
+                return _pointed_to(sooner)
         given = {
             "workspace_id": who.workspace_id,
             "kind": kind,
@@ -102,6 +104,7 @@ async def enqueue(
             return _pointed_to(db.hydrate(Run, [{**_fresh(), **given, **made[0]}])[0])
         assert unique_key is not None
         waiting = await _of_key(who, kind, unique_key, lock=False)
+        waiting = waiting and await _no_later(who, waiting, run_at, RunState.SCHEDULED)
     # Between the two statements a worker may have taken it: then it serves all the same.
     return (
         _pointed_to(waiting)
@@ -123,6 +126,32 @@ async def _of_key(who: Principal, kind: str, key: str, *, lock: bool) -> Run | N
     query = Run.filter(workspace_id=who.workspace_id, kind=kind, unique_key=key, state__not_in=list(ENDED))
     found = await (query.select_for_update() if lock else query)
     return min(found, key=lambda run: run.state not in WAITING, default=None)
+
+
+async def _no_later(who: Principal, run: Run, at: datetime | None, *states: RunState) -> Run | None:
+    """The run, brought forward if it waits in one of these states for later; none if it has gone on.
+
+    Its row is touched only then: who coalesces with a run must not keep it from the workers. One that
+    is queued keeps its place, also when it comes back from a lost worker and waits for its turn.
+    """
+    now = timekeeping.machine_now()
+    at = max(at or now, now)
+    if run.state not in states or run.run_at <= at:
+        return run
+    state = RunState.QUEUED if at == now else run.state
+    moved = await journal.tell(
+        who,
+        f"run.{state.value.lower()}",
+        """UPDATE runs SET state = :state, run_at = :at, rung_at = NULL, version = version + 1
+           WHERE workspace_id = :workspace AND id = :id AND state = :was AND run_at > :at RETURNING *""",
+        {"kind": run.kind},
+        state=state.value,
+        at=at,
+        workspace=who.workspace_id,
+        id=run.id,
+        was=run.state.value,
+    )
+    return db.hydrate(Run, moved)[0] if moved else None
 
 
 async def _end_running(who: Principal, kind: str, key: str) -> None:
@@ -173,7 +202,7 @@ async def cancel(who: Principal, run_id: int) -> Run:
 async def retry(who: Principal, run_id: int) -> Run:
     """Queue a failed or cancelled run again; it goes on from its last step.
 
-    When another run of the same kind and key already waits, that one is the answer.
+    When another run of the same kind and key already waits, that one is the answer, and waits no longer.
     """
     async with db.transaction():
         run = await Run.load(who.workspace_id, run_id)
@@ -202,8 +231,10 @@ async def _again(who: Principal, run: Run) -> Run:
         waiting = await Run.get_or_none(
             workspace_id=who.workspace_id, kind=run.kind, unique_key=run.unique_key, state__in=list(WAITING)
         )
-        if waiting is not None:
-            return waiting
+        if waiting is not None and (
+            sooner := await _no_later(who, waiting, None, RunState.SCHEDULED, RunState.RETRYING)
+        ):
+            return sooner
     await run.must_change(
         {"state": run.state},
         state=RunState.QUEUED,

@@ -98,6 +98,11 @@ async def _failed(run: Run, error: Exception) -> None:
         return
     log.warning("run_interrupted", failure=failure.value)
     with contextlib.suppress(Exception):  # without a database nothing can be said: the lease will
+        if failure is db.Failure.MIGRATING:
+            # Nothing went wrong: it goes on where it was as soon as anything can be written.
+            await db.until_writable()
+            await give_back(run)
+            return
         await _fail(run, failure.value, _where(error), final=False)
 
 
@@ -152,6 +157,11 @@ async def _fail(run: Run, code: str, message: str, *, final: bool) -> None:
 
     There is no other try of a run that somebody asked to end.
     """
+    # A run of the same key may begin to wait at this moment.
+    await db.again_after_a_clash(lambda: _end_failed(run, code, message, final=final))
+
+
+async def _end_failed(run: Run, code: str, message: str, *, final: bool) -> None:
     failures = run.failures + 1
     final = final or failures >= run.max_attempts
     wait = min(BACKOFF_CAP_SECONDS, 2**failures) * random.uniform(0.5, 1.5)  # noqa: S311
@@ -201,6 +211,10 @@ async def waiting_twin(run: Run) -> int | None:
 
 async def give_back(run: Run) -> None:
     """Put a claimed run back in its queue, as if it had not been tried; one that is to end, ends."""
+    await db.again_after_a_clash(lambda: _requeue(run))
+
+
+async def _requeue(run: Run) -> None:
     async with db.transaction():
         if await _asked_to_end(run):
             await _cancelled(run)

@@ -4,9 +4,11 @@ import asyncio
 from typing import Any
 
 from api.ids import global_id
+from domain import runs
 from domain.access import Role
 from domain.customers import Customer, Order
 from domain.idempotency import IdempotencyKey
+from domain.runs import Run, RunState
 from domain.tasks import Task
 from domain.workspaces import Team
 from tests.security import surface
@@ -126,6 +128,58 @@ async def test_twenty_at_once_with_different_inputs_are_one_and_nineteen_refusal
     kinds = [one["data"]["taskCreate"]["__typename"] for one in told]
     assert sorted(kinds) == ["Refusal"] * 19 + ["TaskCreatePayload"]
     assert await Task.all().count() == before + 1
+
+
+async def failed_runs(place: Place, number: int, key: str | None) -> list[str]:
+    """The ids of runs that failed one after the other, all of one key if there is one."""
+    ids = []
+    for _ in range(number):
+        run = await runs.enqueue(place.house.owner, "segmentation_recompute", unique_key=key)
+        await Run.filter(id=run.id).update(state=RunState.FAILED, finished_at=run.queued_at)
+        ids.append(global_id("Run", run.id))
+    return ids
+
+
+async def test_retries_of_other_runs_at_once_with_one_key_are_one_and_refusals(place: Place) -> None:
+    """Whether or not the runs would be one run, and whatever else the key is used for."""
+    for unique in (None, "one run"):
+        failed = await failed_runs(place, 4, unique)
+        before = await snapshot()
+        key = f"fought over {unique}"
+        calls: list[tuple[str, dict[str, Any]]] = [("runRetry", {"id": each}) for each in failed]
+        calls += [
+            ("runsRetry", {"where": {"kind": {"eq": "segmentation_recompute"}, "state": {"eq": state}}})
+            for state in ("FAILED", "CANCELLED")
+        ]
+        calls.append(("kpiSnapshot", {}))
+        told = await asyncio.gather(
+            *(place.owner.call("mutation", name, {**given, "idempotencyKey": key}) for name, given in calls)
+        )
+        refused = 0
+        for (name, _), answer in zip(calls, told, strict=True):
+            assert "errors" not in answer, answer
+            if answer["data"][name]["__typename"] == "Refusal":
+                (reason,) = answer["data"][name]["userErrors"]
+                assert (reason["code"], reason["field"]) == ("IDEMPOTENCY_MISMATCH", ["idempotencyKey"])
+                refused += 1
+        assert refused == len(calls) - 1
+        changed = differences(before, await snapshot())
+        assert len(changed["idempotency_keys"]) == 1
+        await Run.filter(kind="segmentation_recompute").update(state=RunState.SUCCEEDED)
+
+
+async def test_retries_at_once_of_runs_that_would_be_one_are_one_run(place: Place) -> None:
+    """Each looks for a run that waits already, finds none, and then there is one."""
+    failed = await failed_runs(place, 6, "one run")
+    told = await asyncio.gather(
+        *(
+            place.owner.done("runRetry", {"id": each} | ({"idempotencyKey": each} if number % 2 else {}))
+            for number, each in enumerate(failed)
+        )
+    )
+    assert len({answer["run"]["id"] for answer in told}) == 1
+    assert await Run.filter(unique_key="one run", state=RunState.QUEUED).count() == 1
+    assert await Run.filter(unique_key="one run", state=RunState.FAILED).count() == 5
 
 
 async def test_an_answer_that_is_no_longer_for_the_caller_is_not_given_again(place: Place) -> None:

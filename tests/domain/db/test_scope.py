@@ -6,12 +6,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from tortoise import Tortoise
 from tortoise.functions import Count
 
 from domain import customers, db, tasks
 from domain.customers import Customer
-from domain.db.connection import APP
 from domain.db.scope import scope
 from domain.tasks import Task
 from tests.conftest import House, build_house
@@ -120,22 +118,6 @@ async def test_a_block_that_fails_leaves_the_scope_before_it(
     with pytest.raises(ValueError, match="wrong"), end():
         raise ValueError("wrong")
     assert scope() == before
-
-
-async def test_every_table_of_a_workspace_stands_behind_the_wall(database: str) -> None:
-    assert Tortoise.apps is not None
-    tables = {
-        model._meta.db_table
-        for model in Tortoise.apps[APP].values()
-        if "workspace_id" in model._meta.fields_map or model._meta.db_table == "workspaces"
-    }
-    secured = await db.rows(
-        """SELECT relname, relrowsecurity AND relforcerowsecurity AS forced,
-             (SELECT count(*) FROM pg_policy WHERE polrelid = pg_class.oid) AS policies
-           FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"""
-    )
-    assert {row["relname"] for row in secured if row["forced"] and row["policies"] == 1} == tables
-    assert len(tables) > 30
 
 
 async def test_the_role_that_serves_owns_nothing_and_passes_no_policy(database: str) -> None:

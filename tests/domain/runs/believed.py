@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from domain.runs import ACTIVE, ENDED, QUEUES, WAITING, Kind, Overlap, Run, RunQueue, RunState
@@ -66,7 +66,6 @@ class Ledger:
 
     def __init__(self) -> None:
         self.runs: dict[int, Believed] = {}
-        self.forgotten: set[int] = set()
         self.paused: set[tuple[int, str]] = set()
 
     # --- questions ---
@@ -107,16 +106,22 @@ class Ledger:
     # --- commands ---
 
     def ask(self, run: Believed) -> Believed:
-        """The run that will serve this asking: `run` itself, or one that is there."""
+        """The run that will serve this asking: `run` itself, or one that is there, no later than asked for."""
         overlap = run.kind.overlap
         if overlap is Overlap.ALLOW:
             run.key = None
         waiting, active = self.of_key(run, WAITING), self.of_key(run, ACTIVE)
+        if waiting is not None:
+            self.no_later(waiting, run, S.SCHEDULED)
         if overlap is Overlap.SKIP and (waiting or active):
             return waiting or active  # type: ignore[return-value]
         if overlap is Overlap.CANCEL_RUNNING and active is not None and active.state is S.RUNNING:
             active.to(S.CANCELLING)
         return waiting or run
+
+    def no_later(self, waiting: Believed, asked: Believed, *states: S) -> None:
+        if waiting.state in states and waiting.run_at > asked.run_at:
+            waiting.to(S.QUEUED if asked.state is S.QUEUED else waiting.state)
 
     def add(self, run: Believed, state: RunState) -> None:
         self.runs[run.id] = run
@@ -196,10 +201,11 @@ class Ledger:
         elif run.state in WAITING:
             run.end(S.CANCELLED)
 
-    def again(self, run: Believed) -> Believed:
+    def again(self, run: Believed, now: datetime) -> Believed:
         """Retry an ended run; the one that does the work."""
         twin = self.of_key(run, WAITING)
         if twin is not None:
+            self.no_later(twin, replace(run, state=S.QUEUED, run_at=now), S.SCHEDULED, S.RETRYING)
             return twin
         run.failures = run.deaths = 0
         run.finished_at = None
@@ -237,7 +243,9 @@ class Ledger:
         ]
         for id in old:
             del self.runs[id]
-        self.forgotten |= set(old)
+        for run in self.runs.values():
+            if run.merged_into in old:
+                run.merged_into = None
         return len(old)
 
     # --- what holds whatever happens ---
@@ -256,7 +264,7 @@ class Ledger:
             if row.state is S.SUCCEEDED:
                 assert run.effects == 1
                 assert row.result == {"did": row.id}
-            if row.merged_into is not None and row.merged_into not in self.forgotten:
+            if row.merged_into is not None:
                 serves = self.runs[row.merged_into]
                 assert (serves.workspace, serves.kind, serves.key) == (run.workspace, run.kind, run.key)
             run.run_at, run.lease_until, run.finished_at = row.run_at, row.lease_until, row.finished_at

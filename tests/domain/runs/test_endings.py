@@ -256,3 +256,25 @@ async def test_old_runs_are_forgotten_unless_something_points_to_them(house: Hou
     assert {kept.id, failed.id} <= set(left)
     assert "segmentation_recompute" in left.values(), "a published segmentation names its run"
     assert await db.value("SELECT count(*) FROM segmentations") == 1
+
+
+async def test_what_gave_way_to_a_run_that_is_forgotten_names_none(house: House, declare: Declare) -> None:
+    declare("work")
+    pairs = []
+    for key in ("forgotten", "kept"):
+        first = await runs.claim((await runs.enqueue(house.admin, "work", unique_key=key)).id, "w", 30)
+        serving = await runs.enqueue(house.admin, "work", unique_key=key)
+        assert first is not None
+        await runs.give_back(first)
+        assert (await again(first)).merged_into == serving.id
+        assert await runs.perform(serving.id, "w", 30)
+        pairs.append((first, serving))
+    (gave_way, forgotten), (other, kept) = pairs
+    old = timekeeping.machine_now() - timedelta(days=31)
+    await Run.filter(id__in=[gave_way.id, forgotten.id]).update(finished_at=old)
+    assert await runs.prune() == 1
+    assert await Run.filter(id=forgotten.id).count() == 0
+    after = await again(gave_way)
+    assert (after.state, after.error_code, after.merged_into) == (RunState.FAILED, "MERGED", None)
+    assert (await again(other)).merged_into == kept.id
+    assert await runs.prune() == 0

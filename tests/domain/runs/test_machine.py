@@ -185,18 +185,18 @@ class LedgerMachine(RuleBasedStateMachine):
         later=st.sampled_from([False, False, True]),
     )
     def enqueue(self, where: int, kind: str, key: str | None, later: bool) -> None:
-        now = timekeeping.machine_now()
+        now = self.settle()
+        at, state = (now + timedelta(hours=1), S.SCHEDULED) if later else (now, S.QUEUED)
         who = self.bench.who[where]
-        made: Run = self.do(
-            runs.enqueue(who, kind, unique_key=key, run_at=now + timedelta(hours=1) if later else None)
-        )
-        asked = Believed(0, who.workspace_id, runs.kinds[kind], key, made.state, made.run_at)
+        made: Run = self.do(runs.enqueue(who, kind, unique_key=key, run_at=at if later else None))
+        asked = Believed(0, who.workspace_id, runs.kinds[kind], key, state, at)
         serving = self.ledger.ask(asked)
         if serving is asked:
             assert made.id not in self.ledger.runs
             asked.id = made.id
-            self.ledger.add(asked, S.SCHEDULED if later else S.QUEUED)
+            self.ledger.add(asked, state)
         assert serving.id == made.id
+        assert serving.state is not S.SCHEDULED or made.run_at <= at
 
     @precondition(lambda self: self.ledger.runs)
     @rule(index=INDEX)
@@ -217,12 +217,13 @@ class LedgerMachine(RuleBasedStateMachine):
             with pytest.raises(RunNotFailed):
                 self.do(runs.retry(self.who(run), run.id))
         else:
+            now = self.settle()
             serving = self.do(runs.retry(self.who(run), run.id))
-            assert serving.id == self.ledger.again(run).id
+            assert serving.id == self.ledger.again(run, now).id
 
     @rule(where=st.integers(0, 1), kind=KIND)
     def retry_all(self, where: int, kind: str) -> None:
-        who = self.bench.who[where]
+        who, now = self.bench.who[where], self.settle()
         serving, more = self.do(runs.retry_all(who, Q(kind=kind)))
         failed = [
             run
@@ -230,7 +231,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if (run.workspace, run.kind.name) == (who.workspace_id, kind)
             and run.state in (S.FAILED, S.CANCELLED)
         ]
-        expected = [self.ledger.again(run).id for run in sorted(failed, key=lambda run: run.id)]
+        expected = [self.ledger.again(run, now).id for run in sorted(failed, key=lambda run: run.id)]
         assert ([run.id for run in serving], more) == (list(dict.fromkeys(expected)), False)
 
     @rule(where=st.integers(0, 1), what=st.sampled_from([*QUEUES, *PAUSABLE]), on=st.booleans())

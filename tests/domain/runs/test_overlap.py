@@ -1,13 +1,15 @@
 """What a second asking does beside a run that waits or runs, by the policy of its kind."""
 
 import asyncio
+import contextvars
 from datetime import timedelta
 
 import pytest
 
-from domain import runs, timekeeping
+from domain import db, nudges, runs, timekeeping
 from domain.journal import JournalLine
-from domain.runs import Overlap, Run, RunState
+from domain.runs import Overlap, Run, RunState, ledger
+from domain.runs.ledger import waiting_twin
 from tests.conftest import House
 from tests.domain.runs.conftest import Declare, again
 
@@ -96,6 +98,37 @@ async def test_a_retry_that_meets_a_waiting_run_gives_way_to_it(house: House, de
     assert await states(house) == [RunState.FAILED, RunState.QUEUED]
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite has one writer
+@pytest.mark.parametrize("ends", ["fails", "is given back"])
+async def test_an_attempt_that_ends_while_another_run_of_its_key_is_asked_for_gives_way_to_it(
+    house: House, declare: Declare, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    asked_meanwhile: list[Run] = []
+
+    async def looked_for(run: Run) -> int | None:
+        found = await waiting_twin(run)
+        if not asked_meanwhile:
+
+            async def ask() -> None:
+                db.enter(house.id)
+                asked_meanwhile.append(await asked(house))
+
+            # Somebody else's transaction, in this very moment.
+            await asyncio.create_task(ask(), context=contextvars.Context())
+        return found
+
+    async def fail(_: object) -> None:
+        raise RuntimeError
+
+    declare("work", fail)
+    first = await running(house)
+    monkeypatch.setattr(ledger, "waiting_twin", looked_for)
+    await (runs.do(first, 30) if ends == "fails" else runs.give_back(first))
+    ended, (second,) = await again(first), asked_meanwhile
+    assert (ended.state, ended.error_code, ended.merged_into) == (RunState.FAILED, "MERGED", second.id)
+    assert await states(house) == [RunState.FAILED, RunState.QUEUED]
+
+
 async def test_a_run_asked_for_later_waits_for_its_time(house: House, declare: Declare) -> None:
     declare("work")
     soon = timekeeping.machine_now() + timedelta(hours=1)
@@ -107,3 +140,100 @@ async def test_a_run_asked_for_later_waits_for_its_time(house: House, declare: D
     assert await runs.promote() == 1
     assert (await again(run)).state is RunState.QUEUED
     assert await runs.claim(run.id, "w", 30) is not None
+
+
+KEYED = [Overlap.QUEUE_ONE, Overlap.SKIP, Overlap.CANCEL_RUNNING]
+HOUR = timedelta(hours=1)
+
+
+async def waiting(house: House, state: RunState, hours: int) -> Run:
+    """A run that waits so long for its time, or for another try."""
+    at = timekeeping.machine_now() + hours * HOUR
+    run = await runs.enqueue(house.admin, "work", unique_key="k", run_at=at)
+    await Run.filter(id=run.id).update(state=state, failures=int(state is RunState.RETRYING))
+    return await again(run)
+
+
+async def told(run: Run) -> list[str]:
+    lines = await JournalLine.filter(workspace_id=run.workspace_id, subject="run", subject_id=run.id)
+    return [line.name for line in sorted(lines, key=lambda line: line.id)]
+
+
+@pytest.mark.parametrize("overlap", KEYED)
+async def test_a_scheduled_run_starts_no_later_than_its_newest_caller_wants(
+    house: House, declare: Declare, overlap: Overlap
+) -> None:
+    declare("work", overlap=overlap)
+    first = await waiting(house, RunState.SCHEDULED, hours=3)
+    heard: list[None] = []
+    with nudges.WORK.listening(lambda: heard.append(None)):
+        soon = timekeeping.machine_now() + HOUR
+        sooner = await runs.enqueue(house.admin, "work", unique_key="k", run_at=soon)
+        assert (sooner.id, sooner.state, sooner.run_at) == (first.id, RunState.SCHEDULED, soon)
+        assert (await again(first)).run_at == soon
+        assert len(heard) == 1
+        at_once = await asked(house)
+        assert (at_once.id, at_once.state) == (first.id, RunState.QUEUED)
+        assert len(heard) == 2
+    assert await told(first) == ["run.scheduled", "run.scheduled", "run.queued"]
+    assert [row["id"] for row in await runs.ring_ready()] == [first.id], "its doorbell is rung at once"
+    assert await runs.claim(first.id, "w", 30) is not None
+
+
+@pytest.mark.parametrize("overlap", KEYED)
+async def test_a_run_that_waits_is_not_put_off_by_who_wants_it_later(
+    house: House, declare: Declare, overlap: Overlap
+) -> None:
+    declare("work", overlap=overlap)
+    first = await waiting(house, RunState.SCHEDULED, hours=1)
+    for hours in (1, 2):
+        at = first.run_at + (hours - 1) * HOUR
+        assert (await runs.enqueue(house.admin, "work", unique_key="k", run_at=at)).id == first.id
+    after = await again(first)
+    assert (after.state, after.run_at, after.version) == (RunState.SCHEDULED, first.run_at, first.version)
+    assert await told(first) == ["run.scheduled"]
+
+
+async def test_a_run_that_comes_back_from_a_lost_worker_keeps_its_turn(
+    house: House, declare: Declare
+) -> None:
+    declare("work")
+    first = await waiting(house, RunState.QUEUED, hours=1)
+    assert (await asked(house)).id == first.id
+    assert (await again(first)).run_at == first.run_at
+
+
+@pytest.mark.parametrize("overlap", KEYED)
+async def test_ten_who_want_it_at_once_bring_a_run_forward_once(
+    house: House, declare: Declare, overlap: Overlap
+) -> None:
+    declare("work", overlap=overlap)
+    first = await waiting(house, RunState.SCHEDULED, hours=1)
+    found = await asyncio.gather(*(asked(house) for _ in range(10)))
+    assert {(run.id, run.state) for run in found} == {(first.id, RunState.QUEUED)}
+    assert await states(house) == [RunState.QUEUED]
+    assert await told(first) == ["run.scheduled", "run.queued"]
+
+
+@pytest.mark.parametrize("overlap", KEYED)
+async def test_the_pause_before_another_try_is_kept_however_many_ask(
+    house: House, declare: Declare, overlap: Overlap
+) -> None:
+    declare("work", overlap=overlap)
+    first = await waiting(house, RunState.RETRYING, hours=1)
+    assert {run.id for run in [await asked(house), await asked(house)]} == {first.id}
+    after = await again(first)
+    assert (after.state, after.run_at, after.version) == (RunState.RETRYING, first.run_at, first.version)
+
+
+@pytest.mark.parametrize("state", [RunState.SCHEDULED, RunState.RETRYING])
+async def test_a_retry_that_meets_a_run_that_waits_brings_it_forward(
+    house: House, declare: Declare, state: RunState
+) -> None:
+    declare("work")
+    ended = await asked(house)
+    await runs.cancel(house.admin, ended.id)
+    later = await waiting(house, state, hours=1)
+    serving = await runs.retry(house.admin, ended.id)
+    assert (serving.id, serving.state) == (later.id, RunState.QUEUED)
+    assert await runs.claim(later.id, "w", 30) is not None
