@@ -1,7 +1,7 @@
 """The database: one set of statements for SQLite and PostgreSQL."""
 
 from domain.db.clock import keeping_time, machine_now
-from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
+from domain.db.connection import Unreachable, dialect, is_postgres, open_database, opened, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
 from domain.db.patience import ANSWER_SECONDS, answer_within
@@ -69,6 +69,7 @@ __all__ = [
     "nowhere",
     "one",
     "open_database",
+    "opened",
     "pool_use",
     "references_to",
     "rows",
