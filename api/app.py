@@ -128,8 +128,8 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
     )
     return Starlette(
         routes=[
+            Route("/graphql", view),  # nearly all requests are for it
             Route("/", _welcome),
-            Route("/graphql", view),
             WebSocketRoute("/graphql", view),
             *files.routes(settings),
             *health.routes(vitals),
