@@ -42,13 +42,18 @@ class Caller:
     authorization: str | None
 
 
-async def authenticate(authorization: str | None) -> Caller | None:
+async def authenticate(authorization: str | None, *, anew: bool = False) -> Caller | None:
     """Who it is. With it, every request and every operation of a socket begins, and so does its time."""
     db.answer_within()
     try:
-        return Caller(await workspaces.authenticate(authorization), authorization)
+        return Caller(await workspaces.authenticate(authorization, anew=anew), authorization)
     except workspaces.BadCredential:
         return None
+
+
+async def _still(authorization: str | None) -> Caller | None:
+    """Who it is now, of somebody who listens: what was remembered may be what has just changed."""
+    return await authenticate(authorization, anew=True)
 
 
 def _terms(settings: Settings) -> Terms:
@@ -108,7 +113,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         authenticate=authenticate,
         make_context=context,
         max_subscriptions=settings.streams_per_socket,
-        follow=Hub(schema, authenticate, context).follow,
+        follow=Hub(schema, _still, context).follow,
         admit=lambda caller: turnstile.enter(caller.principal),
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,
@@ -123,8 +128,8 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
     )
     return Starlette(
         routes=[
+            Route("/graphql", view),  # nearly all requests are for it
             Route("/", _welcome),
-            Route("/graphql", view),
             WebSocketRoute("/graphql", view),
             *files.routes(settings),
             *health.routes(vitals),

@@ -37,8 +37,12 @@ class Policy(FieldExtension):
     def apply(self, field: StrawberryField) -> None:
         field.description = f"{field.description}\n\n{_named(self.allow)}"
 
-    async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
+    def check(self, info: Info) -> None:
+        """Raises GraphQLError where the caller may not ask this."""
         _check(info, self.allow)
+
+    async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
+        self.check(info)
         try:
             return await next_(source, info, **kwargs)
         except DomainError as error:

@@ -13,6 +13,7 @@ import uvicorn
 
 from api import app
 from api.schema import schema
+from bench import shares
 from domain import db
 from domain.db import projected, sql
 from domain.settings import from_environment
@@ -90,6 +91,7 @@ class Bare:
 class _Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
+        shares.tell_when_asked()
         print("serving", flush=True)
 
 

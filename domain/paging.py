@@ -163,7 +163,9 @@ def _past(order: Order, part: Slice, side_of: str, model: type[Model]) -> Q:
     side = "gt" if rising else "lt"
     if order.field == "id":
         return Q(**{f"id__{side}": row_id})
-    return Q(**{f"{order.field}__{side}": key}) | Q(**{order.field: key, f"id__{side}": row_id})
+    beyond = Q(**{f"{order.field}__{side}": key}) | Q(**{order.field: key, f"id__{side}": row_id})
+    # An index can begin where a plain comparison says, but not where an OR does.
+    return Q(**{f"{order.field}__{side}e": key}) & beyond
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
@@ -47,7 +49,7 @@ def decode(data: str | bytes) -> object:
     """Strict JSON: UTF-8, finite numbers, integers of 64 bits, nesting that fits. ValueError otherwise."""
     try:
         text = data.decode() if isinstance(data, bytes) else data
-        return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_constant)
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -72,7 +74,8 @@ async def read(request: Request) -> Asked:
     return _asked(body)
 
 
-def accepted(header: str) -> dict[str, float]:
+@lru_cache(maxsize=64)
+def accepted(header: str) -> Mapping[str, float]:
     """The media types of an Accept header that the client will take, with their quality."""
     types: dict[str, float] = {}
     for part in header.lower().split(","):
@@ -82,7 +85,7 @@ def accepted(header: str) -> dict[str, float]:
             types[media] = float(quality)
         except ValueError:
             types[media] = 1.0
-    return {media: quality for media, quality in types.items() if quality > 0}
+    return MappingProxyType({media: quality for media, quality in types.items() if quality > 0})
 
 
 def answer_type(types: Mapping[str, float]) -> str:
@@ -163,3 +166,6 @@ def _number(text: str) -> float:
 
 def _constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_constant)

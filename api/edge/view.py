@@ -122,7 +122,9 @@ class View(GraphQL[object, None]):
             return respond(PreExecutionError(data=None, errors=[error]), media)
         request.state.principal = principal
         asked = await read(request)
-        asked = replace(asked, query=self.documents.text(asked.query, asked.document_id, asked.extensions))
+        text = self.documents.text(asked.query, asked.document_id, asked.extensions)
+        if text is not asked.query:
+            asked = replace(asked, query=text)
         if wants_stream(accepted(request.headers.get("accept", "")), asked):
             return self._stream(request, asked, principal)
         context = self.make_context(principal, request)

@@ -8,9 +8,11 @@ from graphql import GraphQLBoolean, GraphQLEnumType, GraphQLInt, GraphQLLeafType
 from tortoise import Model, fields
 from tortoise.fields.data import CharEnumFieldInstance
 
-from api.engine.leaves import Column, leaf
+from api.engine.leaves import leaf
 from domain import db
 from domain.db import Instant, Row
+
+_WHOLE_SECONDS = {"+00", "+00:00"}
 
 
 class Columns:
@@ -37,25 +39,36 @@ def is_column(model: type[Model], name: str) -> bool:
     return name in model._meta.fields_db_projection
 
 
-def answered(columns: Columns, name: str, kind: GraphQLLeafType) -> Callable[[Sequence[Row]], list[Any]]:
+class Table:
+    """Rows turned by a quarter: all values of a column stand together."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.columns = list(zip(*rows, strict=True))
+        self._count = len(rows)
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def answered(columns: Columns, name: str, kind: GraphQLLeafType) -> Callable[[Table], Sequence[Any]]:
     """The column's values in many rows as a leaf of this type."""
     field = columns.model._meta.fields_map[name]
     if isinstance(field, Instant) and kind.name == "DateTime":
         place = columns.place(name, as_text=True)
-        return lambda rows: [None if (raw := row[place]) is None else instant(raw) for row in rows]
+        return lambda table: instants(table.columns[place])
     place = columns.place(name)
     complete = _completed(field, kind)
-    return lambda rows: complete([row[place] for row in rows])
+    return lambda table: complete(table.columns[place])
 
 
-def _completed(field: Any, kind: GraphQLLeafType) -> Column:
+def _completed(field: Any, kind: GraphQLLeafType) -> Callable[[Sequence[Any]], Sequence[Any]]:
     plain = leaf(kind)
     if isinstance(field, CharEnumFieldInstance) and isinstance(kind, GraphQLEnumType):
         members = list(field.enum_type)
         names = dict(zip([each.value for each in members], plain(members), strict=True))
         return lambda values: [None if v is None else names[v] for v in values]
     if isinstance(field, fields.CharField | fields.TextField) and kind is GraphQLString:
-        return plain
+        return lambda values: values  # both databases keep text in a column of text, and nothing else
     if isinstance(field, fields.BooleanField) and kind is GraphQLBoolean:
         return lambda values: [None if v is None else v is True or v == 1 for v in values]
     if isinstance(field, fields.IntField | fields.BigIntField) and kind is GraphQLInt:
@@ -64,14 +77,16 @@ def _completed(field: Any, kind: GraphQLLeafType) -> Column:
     return lambda values: plain([None if v is None else convert(v) for v in values])
 
 
-def instant(raw: Any) -> str:
-    """An instant as both databases write it in text, as the scalar shows it: in UTC, with a Z.
+def instants(values: Sequence[Any]) -> list[str | None]:
+    """Instants as both databases write them in text, as the scalar shows them: in UTC, with a Z.
 
     PostgreSQL writes `2025-03-03 04:00:00.5+00`, SQLite `2025-03-03 04:00:00.500000+00:00`.
     """
-    if type(raw) is str:
-        if len(raw) == 22 and raw.endswith("+00"):
-            return f"{raw[:10]}T{raw[11:19]}Z"
-        if len(raw) == 25 and raw.endswith("+00:00"):
-            return f"{raw[:10]}T{raw[11:19]}Z"
-    return db.instant_of(raw).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return [
+        f"{raw[:10]}T{raw[11:19]}Z"
+        if type(raw) is str and raw[19:] in _WHOLE_SECONDS
+        else None
+        if raw is None
+        else db.instant_of(raw).astimezone(UTC).isoformat().replace("+00:00", "Z")
+        for raw in values
+    ]

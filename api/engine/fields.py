@@ -20,6 +20,7 @@ from strawberry.utils.await_maybe import await_maybe
 from api.engine.declining import Declined
 from api.engine.running import Execution, together
 from api.mapping import KEY, Mapping
+from api.permissions import Policy
 
 Resolve = Callable[[Execution, Sequence[Any]], Awaitable[list[Any]]]
 """The results of one field for many objects, in their order."""
@@ -44,6 +45,7 @@ class CompiledField:
             raise Declined(f"{parent.name}.{self.name} is not Strawberry's")
         self.field: StrawberryField = field
         self._schema = schema
+        self._policies: list[Policy] = []
         self._constant = self._arguments(VariableValues({}, {})) if not self._varies() else None
 
     @property
@@ -87,16 +89,20 @@ class CompiledField:
     def resolver(self) -> Resolve:
         if self.is_attribute:
             return self._read
-        if self.field.extensions:
+        extensions = self.field.extensions
+        if not all(type(each) is Policy for each in extensions):
             return self._through_extensions
+        self._policies = cast("list[Policy]", extensions)
         return self._awaited if self.field.is_async else self._called
 
     def calls(self, execution: Execution) -> Callable[[Any], Any]:
-        """The bare resolver with its arguments, to be called with one object."""
+        """The bare resolver with its arguments, to be called with one object; who asks may call it."""
         field, config = self.field, self._schema.config
         resolver = field.base_resolver
         assert resolver is not None
         info = config.info_class(_raw_info=cast(Any, self.info(execution)), _field=field)
+        for policy in self._policies:
+            policy.check(info)
         given = self.arguments(execution)
         kwargs = convert_arguments(
             given,

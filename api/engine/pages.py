@@ -19,7 +19,7 @@ from api.engine.declining import Declined, Unexpected
 from api.engine.fields import CompiledField
 from api.engine.rows import Level, model_of
 from api.engine.running import Execution, together
-from api.engine.selecting import Complete, Now, constant, objects
+from api.engine.selecting import Complete, Now, constant, maker, objects
 from domain import db, paging, reading
 from domain.db import Row
 from domain.paging import Unread, UnreadEach
@@ -57,43 +57,55 @@ class Pages:
         self.placed = False
         self._compiler = compiler
         self._item: GraphQLObjectType = item
-        self._levels: list[tuple[str, str, Complete]] = []
-        """Key, kind of part, and what completes the rows of all pages for it."""
-        for key, details in compiler.subfields(kind, nodes).items():
-            merged = [each.node for each in details]
-            name = merged[0].name.value
-            self._levels.append((key, name, self._part(name, kind, merged)))
-        self.reads_rows = self.placed or any(
-            name in ("nodes", "edges", "pageInfo") for _, name, _ in self._levels
-        )
+        selected = compiler.subfields(kind, nodes)
+        self._made = maker(tuple(selected))
+        self._at_once: list[tuple[int, Now]] = []
+        """What is said of each page."""
+        self._nodes: list[tuple[int, Complete]] = []
+        self._with_cursors: list[tuple[int, Complete]] = []
+        """Of the rows of all pages, and of each with its page."""
+        self.reads_rows = False
+        for place, details in enumerate(selected.values()):
+            self._add(place, kind, [each.node for each in details])
+        self._count = len(selected)
 
-    def _part(self, name: str, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
+    def _add(self, place: int, kind: GraphQLObjectType, nodes: list[FieldNode]) -> None:
+        name = nodes[0].name.value
         if name == "nodes":
-            return Level(self._compiler, self._item, nodes, self.columns).complete
-        if name == "edges":
-            return self._edges(get_named_type(kind.fields["edges"].type), nodes)
-        if name == "pageInfo":
-            return self._information(get_named_type(kind.fields["pageInfo"].type), nodes)
-        if name == "totalCount":
+            level = Level(self._compiler, self._item, nodes, self.columns)
+            self._nodes.append((place, level.complete))
+        elif name == "edges":
+            self._with_cursors.append((place, self._edges(get_named_type(kind.fields[name].type), nodes)))
+        elif name == "pageInfo":
+            self._at_once.append((place, self._information(get_named_type(kind.fields[name].type), nodes)))
+        elif name == "totalCount":
             self.counted = True
-            return _total
-        if name == "__typename":
-            return _constant(kind.name)
-        raise Declined(f"{kind.name}.{name} is not known of a connection")
+            self._at_once.append((place, lambda execution, pages: [page.total for page in pages]))
+        elif name == "__typename":
+            self._at_once.append((place, constant(kind.name)))
+        else:
+            raise Declined(f"{kind.name}.{name} is not known of a connection")
+        self.reads_rows = self.reads_rows or name in ("nodes", "edges", "pageInfo")
 
     async def complete(self, execution: Execution, pages: Sequence[Found]) -> list[Any]:
         """The connections of these pages. Rows of all pages are completed together."""
-        flat = [(page, row) for page in pages for row in page.rows]
-        made: dict[str, list[Any]] = {}
+        if not self._count:
+            return [{} for _ in pages]
+        made: list[Any] = [None] * self._count
+        for place, now in self._at_once:
+            made[place] = now(execution, pages)
         work = []
-        for _, name, part in self._levels:
-            if name == "nodes":
-                work.append(part(execution, [row for _, row in flat]))
-            else:
-                work.append(part(execution, flat if name == "edges" else pages))
-        for (key, name, _), values in zip(self._levels, await together(work) if work else [], strict=True):
-            made[key] = _split(values, pages) if name in ("nodes", "edges") else values
-        return [{key: values[at] for key, values in made.items()} for at in range(len(pages))]
+        if self._nodes:
+            rows = [row for page in pages for row in page.rows]
+            work += [part(execution, rows) for _, part in self._nodes]
+        if self._with_cursors:
+            flat = [(page, row) for page in pages for row in page.rows]
+            work += [part(execution, flat) for _, part in self._with_cursors]
+        if work:
+            places = [place for place, _ in (*self._nodes, *self._with_cursors)]
+            for place, values in zip(places, await together(work), strict=True):
+                made[place] = _split(values, pages)
+        return self._made(*made)
 
     def _edges(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
         at_once: list[tuple[int, Now]] = []
@@ -111,7 +123,7 @@ class Pages:
                 at_once.append((place, constant(kind.name)))
         return objects(tuple(selected), at_once, later)
 
-    def _information(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Complete:
+    def _information(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Now:
         names = {key: each[0].node.name.value for key, each in self._compiler.subfields(kind, nodes).items()}
         self.placed = self.placed or not {"startCursor", "endCursor"}.isdisjoint(names.values())
 
@@ -125,10 +137,9 @@ class Pages:
                 return kind.name
             return page.cursor(page.rows[0 if name == "startCursor" else -1]) if page.rows else None
 
-        async def complete(execution: Execution, pages: Sequence[Found]) -> list[Any]:
-            return [{key: shown(name, page) for key, name in names.items()} for page in pages]
-
-        return complete
+        return lambda execution, pages: [
+            {key: shown(name, page) for key, name in names.items()} for page in pages
+        ]
 
     async def read(self, asked: Unread) -> Found:
         """Read one page."""
@@ -268,18 +279,5 @@ def _cursors(execution: Execution, flat: Sequence[Any]) -> list[Any]:
 def _nodes(level: Level) -> Complete:
     async def complete(execution: Execution, flat: Sequence[Any]) -> list[Any]:
         return await level.complete(execution, [row for _, row in flat])
-
-    return complete
-
-
-async def _total(execution: Execution, pages: Sequence[Found]) -> list[Any]:
-    return [page.total for page in pages]
-
-
-def _constant(name: str) -> Complete:
-    now = constant(name)
-
-    async def complete(execution: Execution, sources: Sequence[Any]) -> list[Any]:
-        return now(execution, sources)
 
     return complete

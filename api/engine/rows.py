@@ -22,12 +22,12 @@ from graphql import (
 from tortoise import Model
 
 from api import mapping
-from api.engine.columns import Columns, answered, is_column
+from api.engine.columns import Columns, Table, answered, is_column
 from api.engine.declining import Unexpected
 from api.engine.fields import CompiledField
 from api.engine.running import Execution
 from api.engine.selecting import Complete, Now, constant, objects, whole
-from api.ids import global_id
+from api.ids import global_ids
 from api.nodes import models
 from api.permissions import masked
 from domain import db, reading
@@ -65,7 +65,7 @@ class Level:
                 at_once.append((place, now))
             else:
                 later.append((place, self._later(field)))
-        self.complete: Complete = objects(tuple(selected), at_once, later)
+        self.complete: Complete = objects(tuple(selected), at_once, later, Table)
 
     def _now(self, field: CompiledField) -> Now | None:
         """A field that is a column, or made of one."""
@@ -76,19 +76,19 @@ class Level:
         values = self._column(field, bare)
         if values is None or bare is kind:
             return values
-        return lambda execution, rows: whole(values(execution, rows))
+        return lambda execution, table: whole(values(execution, table))
 
     def _column(self, field: CompiledField, kind: GraphQLLeafType) -> Now | None:
         said = field.mapping
         if isinstance(said, mapping.GlobalId):
             place, name = self.columns.place("id"), self.kind.name
-            return lambda execution, rows: [global_id(name, row[place]) for row in rows]
+            return lambda execution, table: global_ids(name, table.columns[place])
         if isinstance(said, mapping.Masked):
             shown = answered(self.columns, said.column, kind)
-            return lambda execution, rows: _hidden(execution, shown(rows))
+            return lambda execution, table: _hidden(execution, shown(table))
         if field.is_attribute and is_column(self.columns.model, field.field.python_name):
             read = answered(self.columns, field.field.python_name, kind)
-            return lambda execution, rows: read(rows)
+            return lambda execution, table: read(table)
         return None
 
     def _later(self, field: CompiledField) -> Complete:
@@ -170,7 +170,7 @@ def single(compiler: "Compiler", field: CompiledField) -> Complete | None:
     return complete
 
 
-def _hidden(execution: Execution, values: list[Any]) -> list[Any]:
+def _hidden(execution: Execution, values: Sequence[Any]) -> Sequence[Any]:
     """A person's data as the caller may see it."""
     principal = execution.context.principal
     if principal is None:

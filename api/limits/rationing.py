@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from graphql import GraphQLError
@@ -17,6 +17,8 @@ from api.limits.terms import terms_of
 from domain.access import Principal
 
 RATE = "rate"
+_NESTS = {dict, list}
+_EDGE = {"node", "cursor", "__typename"}
 
 
 class Ration:
@@ -129,12 +131,15 @@ def _too_dear(wanted: float, available: float, buckets: Buckets) -> GraphQLError
 
 def objects(data: object) -> int:
     """How many objects an answer holds; an edge is only the way to its node, and a list is its items."""
-    count, rest = -1, [data]  # the answer itself is the operation, which is counted apart
-    while rest:
-        value = rest.pop()
-        if isinstance(value, dict):
-            count += "node" not in value or not value.keys() <= {"node", "cursor", "__typename"}
-            rest.extend(each for each in value.values() if isinstance(each, dict | list))
-        elif isinstance(value, list):
-            rest.extend(each for each in value if isinstance(each, dict | list))
+    count, found = -1, [data]  # the answer itself is the operation, which is counted apart
+    for value in found:  # it grows meanwhile
+        inside: Iterable[object] = ()
+        if type(value) is dict:
+            count += "node" not in value or not value.keys() <= _EDGE
+            inside = value.values()
+        elif type(value) is list:
+            inside = value
+        for each in inside:
+            if type(each) in _NESTS:
+                found.append(each)
     return max(count, 0)

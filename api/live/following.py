@@ -165,7 +165,7 @@ async def _recheck(info: Info, checked: float) -> float:
     if info.context.authorization is None or now - checked < RECHECK_SECONDS:
         return checked
     try:
-        info.context.principal = await workspaces.authenticate(info.context.authorization)
+        info.context.principal = await workspaces.authenticate(info.context.authorization, anew=True)
     except workspaces.BadCredential:
         raise coded(Code.FORBIDDEN, "this credential has ended") from None
     return now

@@ -2,7 +2,7 @@
 
 from domain.db.clashing import again_after_a_clash
 from domain.db.clock import keeping_time, machine_now
-from domain.db.connection import Unreachable, dialect, is_postgres, open_database, pool_use
+from domain.db.connection import Unreachable, dialect, is_postgres, open_database, opened, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
 from domain.db.fields import Document, Index, Instant, Reference, choice, encode
 from domain.db.patience import ANSWER_SECONDS, answer_within
@@ -71,6 +71,7 @@ __all__ = [
     "nowhere",
     "one",
     "open_database",
+    "opened",
     "pool_use",
     "references_to",
     "rows",

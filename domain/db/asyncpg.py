@@ -24,7 +24,8 @@ from tortoise.exceptions import TransactionManagementError
 from domain.db.ending import finished
 from domain.db.failures import Failure, Unavailable
 from domain.db.patience import remaining
-from domain.db.scope import EVERYWHERE, SETTING, scope
+from domain.db.pool import Pool
+from domain.db.scope import SETTING, scope
 from domain.db.slowness import timed
 
 UNKNOWN = "?"
@@ -32,32 +33,12 @@ ACQUIRE_SECONDS = 5.0
 """How long a statement waits for a connection: longer, and the caller had better hear no."""
 
 
-def _prefer(pool: Any, wanted: str) -> None:
-    """Put an idle connection of this scope where the pool will take its next one from, if there is one.
-
-    A request looks everywhere for whose its key is, and then into one workspace: on one connection it
-    would change the scope twice. Where it has to be changed, one that sees everywhere is spared.
-    """
-    idle = pool._queue._queue  # the last in is the first out
-    spare = None
-    for place in range(len(idle) - 1, -1, -1):
-        connection = idle[place]._con
-        if connection is None:
-            continue
-        if connection.scope == wanted:
-            spare = place
-            break
-        if spare is None and connection.scope != EVERYWHERE:
-            spare = place
-    if spare is not None:
-        idle[spare], idle[-1] = idle[-1], idle[spare]
-
-
 async def _acquired(pool: Any) -> Any:
     left = remaining(ACQUIRE_SECONDS)
     if left is None or left <= 0:
         raise Unavailable(Failure.SLOW)
-    _prefer(pool, scope())
+    if (idle := await pool.idle(scope())) is not None:
+        return idle
     try:
         return await pool.acquire(timeout=left)
     except TimeoutError as error:
@@ -217,13 +198,10 @@ class Client(_Watched, AsyncpgDBClient):
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_Wrapper(self), self._pool_init_lock)
 
-    async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
-        # No session state is ever left on a connection, so the reset query at each release is waste.
-        return await asyncpg.create_pool(None, reset=_keep, **kwargs)
-
-
-async def _keep(connection: asyncpg.Connection) -> None:
-    """Leave the session as it is."""
+    async def create_pool(self, **kwargs: Any) -> Pool:
+        pool = Pool(**kwargs)
+        await pool
+        return pool
 
 
 client_class = Client

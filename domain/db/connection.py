@@ -48,6 +48,11 @@ def is_postgres() -> bool:
     return dialect() == "postgres"
 
 
+def opened() -> object:
+    """What stands for the open database: for another one, or the same opened again, it is another object."""
+    return get_connections()
+
+
 def pool_use() -> dict[str, int]:
     """Connections of this process's pool: in use, idle, and the most there may be; nothing on SQLite."""
     client = get_connections().get(dialect())

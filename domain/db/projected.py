@@ -1,7 +1,7 @@
 """Raw rows of a mapper's query with only the columns that somebody needs, and nothing made of them."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from pypika_tortoise.enums import Equality
 from pypika_tortoise.terms import BasicCriterion, ContainsCriterion
@@ -41,8 +41,12 @@ def _written(columns: Sequence[Column]) -> list[str]:
 
 def _chosen(query: QuerySet[Any], selects: Sequence[str]) -> Any:
     query._make_query()
-    builder = query.query
-    builder._selects = cast("Any", [RawSQL(text) for text in selects])
+    builder: Any = query.query
+    builder._selects = [RawSQL(text) for text in selects]
+    if query._limit is not None:
+        # Written out: not knowing how few rows are wanted, PostgreSQL would keep no plan of the statement,
+        # and make one each time.
+        builder._limit = RawSQL(f"{query._limit:d}")
     return builder
 
 

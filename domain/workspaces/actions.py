@@ -12,6 +12,7 @@ from domain.language import Language
 from domain.money import CURRENCIES
 from domain.texts import text
 from domain.workspaces import keys as credentials
+from domain.workspaces import remembering
 from domain.workspaces.models import ApiKey, SettingVersion, Workspace
 from domain.workspaces.queries import find_staff, setting
 
@@ -134,6 +135,7 @@ async def revoke_key(who: Principal, key_id: int) -> ApiKey:
     async with db.transaction():
         await key.must_change(revoked_at=timekeeping.machine_now())
         await journal.write(who, Entry("api_key.revoked", key.id))
+        db.after_commit(remembering.forget)
     return key
 
 

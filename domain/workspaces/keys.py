@@ -16,7 +16,7 @@ import structlog
 
 from domain import db, timekeeping
 from domain.access import Principal, Role
-from domain.workspaces import tokens
+from domain.workspaces import remembering, tokens
 from domain.workspaces.issuer import Issuer
 from domain.workspaces.models import ApiKey, User
 from domain.workspaces.queries import teams_of
@@ -54,10 +54,13 @@ def trust(issuer: Issuer | None) -> None:
     """Believe the tokens of this identity provider from now on, and of no other; none: of nobody."""
     global _trusted
     _trusted = issuer
+    remembering.forget()
 
 
-async def authenticate(authorization: str | None) -> Principal:
+async def authenticate(authorization: str | None, *, anew: bool = False) -> Principal:
     """The principal of an `Authorization` value such as `Bearer careline_…`.
+
+    It may be who it was up to a second ago (`remembering`), unless it has to be looked up `anew`.
 
     Raises:
         BadCredential: whatever is wrong with it.
@@ -66,18 +69,25 @@ async def authenticate(authorization: str | None) -> Principal:
     credential = credential.strip()
     if scheme.lower() != "bearer":
         raise BadCredential
+    name = remembering.name_of(credential)
+    if not anew and (known := remembering.recall(name)) is not None:
+        return known
+    before = remembering.changes()
     prefix, _, rest = credential.partition("_")
-    if prefix != PREFIX:
-        return await _principal_of_token(credential)
-    key_id, _, secret = rest.partition("_")
-    if not key_id or not secret or len(credential) > 512:
-        raise BadCredential
-    with db.everywhere():  # whose it is, the key alone can say
-        return await _principal(key_id, secret)
+    if prefix == PREFIX:
+        key_id, _, secret = rest.partition("_")
+        if not key_id or not secret or len(credential) > 512:
+            raise BadCredential
+        with db.everywhere():  # whose it is, the key alone can say
+            found, ends = await _principal(key_id, secret)
+    else:
+        found, ends = await _principal_of_token(credential)
+    remembering.remember(name, found, ends, before)
+    return found
 
 
-async def _principal_of_token(token: str) -> Principal:
-    """The one member of staff that a token speaks of, who still works here."""
+async def _principal_of_token(token: str) -> tuple[Principal, datetime]:
+    """The one member of staff that a token speaks of, who still works here; and when it ends."""
     if _trusted is None:
         raise BadCredential
     try:
@@ -93,11 +103,11 @@ async def _principal_of_token(token: str) -> Principal:
     if len(found) != 1:
         raise BadCredential
     with db.within(found[0].workspace_id):
-        return await principal_of_user(found[0])
+        return await principal_of_user(found[0]), claims.ends
 
 
-async def _principal(key_id: str, secret: str) -> Principal:
-    # One plain statement, and no rows made of it: this is part of every request.
+async def _principal(key_id: str, secret: str) -> tuple[Principal, datetime | None]:
+    # One plain statement, and no rows made of it: whoever asks now and then pays it each time.
     key = await db.one(
         """SELECT k.id, k.workspace_id, k.secret_hash, k.role, k.user_id, k.scopes, k.topics, k.expires_at,
              k.revoked_at, k.last_used_at, u.role AS user_role, u.active
@@ -116,7 +126,7 @@ async def _principal(key_id: str, secret: str) -> Principal:
     if stale and not db.is_read_only():
         await ApiKey.filter(id=key["id"]).update(last_used_at=now)
     workspace_id, user_id = key["workspace_id"], key["user_id"]
-    return Principal(
+    principal = Principal(
         workspace_id=workspace_id,
         role=Role(key["role"] if user_id is None else key["user_role"]),
         kind="api_key",
@@ -126,6 +136,7 @@ async def _principal(key_id: str, secret: str) -> Principal:
         scopes=frozenset(db.document_of(key["scopes"])),
         topics=frozenset(db.document_of(key["topics"])),
     )
+    return principal, None if key["expires_at"] is None else db.instant_of(key["expires_at"])
 
 
 def _past(raw: Any, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from domain import db, journal, texts, timekeeping
 from domain.access import ADMINS, Principal, Role, system
 from domain.errors import Duplicate, Forbidden, Invalid, NotFound, Reasons
 from domain.journal import Entry
+from domain.workspaces import remembering
 from domain.workspaces.actions import LONGEST_NAME, hold
 from domain.workspaces.models import Team, TeamMember, User
 from domain.workspaces.queries import members_by_team
@@ -101,6 +102,7 @@ async def update_user(
             if "role" in changes:
                 data["role"] = role
             await journal.write(who, Entry("user.changed", user.id, data=data))
+            db.after_commit(remembering.forget)
     return user
 
 
@@ -124,6 +126,7 @@ async def deactivate_user(who: Principal, user_id: int, expected_version: int | 
         )
         keys = [Entry("api_key.revoked", number) for number in sorted(row["id"] for row in ended)]
         await journal.write_all(who, [Entry("user.deactivated", user.id), *keys])
+        db.after_commit(remembering.forget)
     return user
 
 
@@ -135,6 +138,7 @@ async def reactivate_user(who: Principal, user_id: int, expected_version: int | 
         if not user.active:
             await user.must_change({"active": False}, active=True)
             await journal.write(who, Entry("user.reactivated", user.id))
+            db.after_commit(remembering.forget)
     return user
 
 
@@ -144,6 +148,7 @@ async def add_team(workspace_id: int, name: str) -> Team:
 
 async def join_team(team: Team, user: User) -> None:
     await TeamMember.create(workspace_id=team.workspace_id, team_id=team.id, user_id=user.id)
+    db.after_commit(remembering.forget)
 
 
 async def create_team(who: Principal, *, name: str, member_ids: Collection[int] = ()) -> Team:
@@ -160,6 +165,7 @@ async def create_team(who: Principal, *, name: str, member_ids: Collection[int] 
         team = await Team.create(workspace_id=who.workspace_id, created_at=timekeeping.machine_now(), **good)
         joined, _ = await _set_members(team, member_ids)
         await journal.write(who, Entry("team.added", team.id, data={"joined": joined}))
+        db.after_commit(remembering.forget)
     return team
 
 
@@ -190,6 +196,7 @@ async def update_team(
             await team.must_change(**changes)
             data = {"fields": sorted(changes), "joined": joined, "left": left}
             await journal.write(who, Entry("team.changed", team.id, data=data))
+            db.after_commit(remembering.forget)
     return team
 
 

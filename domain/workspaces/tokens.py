@@ -7,6 +7,7 @@ operator's, and whatever key or address a token brings along is not looked at.
 import json
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from joserfc import jwt
@@ -19,6 +20,8 @@ from domain.workspaces.issuer import Issuer
 LONGEST = 8192
 LONGEST_SUBJECT = 255
 LONGEST_KID = 256
+LATEST = 253_402_300_799
+"""The last second that an instant can be, of the year 9999."""
 LEEWAY_SECONDS = 30
 """How far the issuer's clock may be ahead of ours. A token ends at its end all the same."""
 
@@ -33,6 +36,7 @@ class Claims:
 
     subject: str
     workspace_id: int | None
+    ends: datetime
 
 
 class _Registry(JWSRegistry):
@@ -97,7 +101,9 @@ def _checked(claims: dict[str, Any], issuer: Issuer) -> Claims:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or "\0" in subject:
         raise Unbelievable("subject")
-    return Claims(subject, _workspace(claims, issuer.workspace_claim))
+    return Claims(
+        subject, _workspace(claims, issuer.workspace_claim), datetime.fromtimestamp(min(ends, LATEST), UTC)
+    )
 
 
 def _instant(claims: dict[str, Any], name: str) -> float | None:

@@ -13,7 +13,7 @@ from tortoise.queryset import QuerySet
 from domain import customers, db, paging, reading, tasks
 from domain.access import system
 from domain.customers import Customer
-from domain.db import projected, templates
+from domain.db import projected, sql, templates
 from domain.paging import Order, Slice, Unread, UnreadEach
 from domain.tasks import Task, TaskState
 from tests.conftest import NOON, House
@@ -129,3 +129,54 @@ async def test_a_transaction_sees_its_own_raw_rows(house: House) -> None:
     async with db.transaction():
         await customers.upsert(house.owner, "C-1")
         assert [row[0] for row in await db.select(query, [db.Column("external_id")])] == ["C-1"]
+
+
+async def test_a_later_page_begins_where_its_index_says(house: House) -> None:
+    if not db.is_postgres():
+        return
+    cursor = paging.encode([NOON, 7])
+    text, values = await _read(
+        Unread(Task.filter(workspace_id=house.id), Order("due_at"), Slice(after=cursor))
+    )
+    async with db.transaction():
+        await db.execute("SET LOCAL enable_seqscan = off")
+        await db.execute("SET LOCAL enable_bitmapscan = off")
+        await db.execute("SET LOCAL enable_sort = off")
+        plan = [row[0] for row in await sql.raw_rows(f"EXPLAIN {text}", values)]
+    (begins,) = [line for line in plan if "Index Cond" in line]
+    assert "due_at >=" in begins, plan
+
+
+async def test_postgres_keeps_the_plan_of_a_page(house: House) -> None:
+    if not db.is_postgres():
+        return
+    kept = "SELECT generic_plans, statement FROM pg_prepared_statements"
+    with db.within(house.id):
+        async with db.transaction():  # on one connection
+            for number in range(10):
+                unread = Unread(
+                    Customer.filter(workspace_id=house.id), Order("id"), Slice(after=_cursor(number))
+                )
+                text, _ = await _read(unread)
+            (generic,) = [row["generic_plans"] for row in await db.rows(kept) if row["statement"] == text]
+    assert generic > 0
+
+
+def _cursor(number: int) -> str:
+    return paging.encode([number, number])
+
+
+async def _read(asked: Unread) -> tuple[str, list[Any]]:
+    """Read a page; the statement that did it."""
+    seen = []
+    real = projected.raw_rows
+
+    async def noted(text: str, values: Any) -> Any:
+        seen.append((text, list(values)))
+        return await real(text, values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projected, "raw_rows", noted)
+        await db.select(asked.rows(), [db.Column("id")])
+    ((text, values),) = seen
+    return text, values
