@@ -2,7 +2,8 @@
 
 Three servers on one database, asked by turns: the application held to graphql-core, the application,
 and a bare handler that runs the plan's own statements and sends the same bytes; all as a role that owns
-nothing, behind row-level security. What counts is the CPU of a request, that of the server and of
+nothing, behind row-level security. `--postgraphile` adds a PostGraphile, as that role and over the same
+rows, but without keys, limits or masks. What counts is the CPU of a request, that of the server and of
 PostgreSQL's processes together. It fails on no figure, but on any answer that is not the whole one.
 """
 
@@ -14,13 +15,15 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
+from bench import postgraphile
 from bench.figures import Board, Figure, at_least, at_most, percentile
 from bench.shares import LINE
 from bench.shop import fill
@@ -30,7 +33,8 @@ from domain.db.migrate import grant, migrate
 from tests.servers import ROLE
 
 SIDES = ("core", "compiled", "bare")
-BODIES = 50
+OTHER = "postgraphile"
+BODIES, CONNECTIONS = 50, 8
 CUSTOMER = "id externalId name phone email registeredAt orderCount lastOrderAt version"
 SHAPES = {
     "one row": f"query ($externalId: String) {{ customer(externalId: $externalId) {{ {CUSTOMER} }} }}",
@@ -81,6 +85,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3, help="each cell is measured so often, by turns")
     parser.add_argument("--seconds", type=float, default=2, help="for each cell of a round")
+    parser.add_argument("--postgraphile", action="store_true", help="ask PostGraphile, too (npm installs it)")
     asyncio.run(_all(parser.parse_args()))
 
 
@@ -94,10 +99,18 @@ async def _all(args: argparse.Namespace) -> None:
                 child = stack.enter_context(stage.process("bench.reader", **own, **UNRATIONED))
                 await asyncio.to_thread(child.wait_for, "serving")
                 sides[name] = Side(child, port)
-            requests = {shape: _requests(shape, key, args.customers) for shape in SHAPES}
+            own_words = {shape: _requests(shape, key, args.customers) for shape in SHAPES}
+            requests = dict.fromkeys(SIDES, own_words)
+            if args.postgraphile:
+                port = _free_port()
+                child = stack.enter_context(postgraphile.serving(url, port, CONNECTIONS))
+                sides[OTHER] = Side(child, port)
+                requests[OTHER] = {
+                    shape: await _in_other_words(port, shape, args.customers) for shape in SHAPES
+                }
             try:
                 cells = await _measured(stage, sides, requests, args)
-                shares = [await _shares(sides["compiled"], requests[shape]) for shape in SHAPES]
+                shares = [await _shares(sides["compiled"], own_words[shape]) for shape in SHAPES]
             except asyncio.IncompleteReadError:
                 print("".join(line for side in sides.values() for line in side.child.said()))
                 raise
@@ -119,18 +132,21 @@ async def _filled(stage: Stage, customers: int) -> AsyncIterator[tuple[str, str]
 
 
 async def _measured(
-    stage: Stage, sides: dict[str, Side], requests: dict[str, list[bytes]], args: argparse.Namespace
+    stage: Stage,
+    sides: dict[str, Side],
+    requests: dict[str, dict[str, list[bytes]]],
+    args: argparse.Namespace,
 ) -> dict[tuple[str, str, int], Cell]:
-    for shape, name in itertools.product(SHAPES, SIDES):
-        # Everything once: plans, prepared statements, the bare side's bytes; and all must say the same.
-        for request in requests[shape]:
+    for shape, name in itertools.product(SHAPES, sides):
+        # Everything once: plans, prepared statements, the bare side's bytes.
+        for request in requests[name][shape]:
             await _ask(sides[name].port, request)
     cells: dict[tuple[str, str, int], Cell] = {}
     for number in range(args.rounds):
         print(f"round {number + 1} ...", flush=True)
-        for shape, connections, name in itertools.product(SHAPES, (1, 16), SIDES):
+        for shape, connections, name in itertools.product(SHAPES, (1, 16), sides):
             cell = cells.setdefault((shape, name, connections), Cell())
-            await _load(stage, sides[name], requests[shape], connections, args.seconds, cell)
+            await _load(stage, sides[name], requests[name][shape], connections, args.seconds, cell)
     return cells
 
 
@@ -143,13 +159,31 @@ def _requests(shape: str, key: str, customers: int) -> list[bytes]:
         if shape == "100 tasks":
             after = paging.encode([_instant(random), row])
         variables = {"externalId": f"C-{row}"} if shape == "one row" else {"after": after}
-        body = json.dumps({"query": SHAPES[shape], "variables": variables}).encode()
-        head = (
-            f"POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        made.append(head.encode() + body)
+        made.append(_request(SHAPES[shape], variables, f"Authorization: Bearer {key}\r\n"))
     return made
+
+
+async def _in_other_words(port: int, shape: str, customers: int) -> list[bytes]:
+    """The same of PostGraphile; its cursors are its own, so it is asked for them first."""
+    random = Random(7)  # noqa: S311
+    made = []
+    for _ in range(BODIES):
+        row = random.randrange(1, max(2, customers - 200))
+        variables = {"externalId": f"C-{row}"}
+        if shape != "one row":
+            place = _request(*postgraphile.place(shape, row))
+            variables = {"after": postgraphile.cursor(await _ask(port, place))}
+        made.append(_request(postgraphile.SHAPES[shape], variables))
+    return made
+
+
+def _request(query: str, variables: Mapping[str, Any], headers: str = "") -> bytes:
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    head = (
+        f"POST /graphql HTTP/1.1\r\nHost: bench\r\n{headers}"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def _instant(random: Random) -> datetime:
@@ -221,7 +255,7 @@ def _figures(
 ) -> list[Figure]:
     figures = []
     for shape, spent in zip(SHAPES, shares, strict=True):
-        for name, connections in itertools.product(SIDES, (1, 16)):
+        for name, connections in itertools.product(sides, (1, 16)):
             cell = cells[shape, name, connections]
             p50, p99 = (percentile(cell.seconds, share) * 1e3 for share in (0.5, 0.99))
             rate = len(cell.seconds) / cell.wall
@@ -231,6 +265,9 @@ def _figures(
         core, compiled, bare = (cells[shape, name, 16].cpu_ms for name in SIDES)
         figures.append(at_least("   CPU of graphql-core beside the plan", core / compiled, TIMES[shape], "x"))
         figures.append(at_least("   CPU of the bare handler beside the plan", bare / compiled, 0.5, "x"))
+        if OTHER in sides:
+            other = cells[shape, OTHER, 16].cpu_ms
+            figures.append(at_least("   CPU of PostGraphile beside the plan", other / compiled, 2, "x"))
         figures.append(Figure("   of the server's", spent))
     peak = _peak_mib(sides["compiled"].child.pid)
     return [*figures, at_most("peak memory of the compiled side", peak, 150, "MiB")]

@@ -5,8 +5,10 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 from bench.stage import Child
+from domain import db
 from tests.servers.node import find_node, install
 from tests.servers.process import spawn
 
@@ -31,23 +33,35 @@ SHAPES = {
         nodes {{ id title kind state priority dueAt
           customerByWorkspaceIdAndCustomerId {{ id name }} }} }} }}""",
 }
-PLACE = {
-    "page of 50": "query ($n: Int!) { allCustomers(first: 1, offset: $n, orderBy: PRIMARY_KEY_ASC, "
-    + CUSTOMERS
-    + ") { pageInfo { endCursor } } }",
-    "100 tasks": "query ($n: Int!) { allTasks(first: 1, offset: $n, orderBy: DUE_AT_ASC, "
-    + TASKS
-    + ") { pageInfo { endCursor } } }",
+_PLACES = {
+    "allCustomers": f"orderBy: PRIMARY_KEY_ASC, {CUSTOMERS}",
+    "allTasks": f"orderBy: DUE_AT_ASC, {TASKS}",
 }
-"""What gives the cursors from which to ask; those of the customers serve two shapes."""
+
+
+def place(shape: str, row: int) -> tuple[str, dict[str, int]]:
+    """What to ask for the cursor of a row, so many into the list of a shape."""
+    listed = "allTasks" if "allTasks" in SHAPES[shape] else "allCustomers"
+    own = f"{listed}(first: 1, offset: $row, {_PLACES[listed]}) {{ pageInfo {{ endCursor }} }}"
+    # Tasks are put in order for it, and it need not be far.
+    return f"query ($row: Int!) {{ {own} }}", {"row": row % 1_000 if listed == "allTasks" else row}
+
+
+def cursor(answer: bytes) -> str:
+    (listed,) = json.loads(answer)["data"].values()
+    return str(listed["pageInfo"]["endCursor"])
 
 
 @contextmanager
 def serving(url: str, port: int, connections: int) -> Iterator[Child]:
-    """A PostGraphile on a database, for the time of the block; its packages are installed first."""
+    """A PostGraphile on a database, for the time of the block; its packages are installed first.
+
+    It knows nothing of a session's scope, so its sessions see all workspaces.
+    """
     node = find_node(OLDEST_NODE)
     install(node, HERE)
-    told = json.dumps({"url": url, "port": port, "connections": connections})
+    scope = urlencode({"options": f"-c {db.SCOPE}={db.EVERYWHERE}"}, quote_via=quote)
+    told = json.dumps({"url": f"{url}?{scope}", "port": port, "connections": connections})
     child = Child(
         spawn(
             [node.program, HERE / "server.mjs", told],
