@@ -51,7 +51,7 @@ def _stop(message: str) -> NoReturn:
 
 def _run(what: Coroutine[Any, Any, None]) -> None:
     try:
-        asyncio.run(what)
+        loop.run(what)
     except (CannotStart, DomainError, Failed) as error:
         _stop(str(error))
     except (KeyboardInterrupt, BrokenOff):

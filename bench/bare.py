@@ -42,4 +42,4 @@ if __name__ == "__main__":
         bound.listen(BACKLOG)
         print("serving", flush=True)
         routes = [WebSocketRoute("/graphql", _listen), Route("/tell", _tell, methods=["POST"])]
-        asyncio.run(web_server(Starlette(routes=routes)).serve(sockets=[bound]))
+        loop.run(web_server(Starlette(routes=routes)).serve(sockets=[bound]))

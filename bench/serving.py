@@ -23,4 +23,4 @@ async def _keys(_: Starlette) -> None:
 if __name__ == "__main__":
     settings = from_environment()
     logs.configure(settings.log)
-    asyncio.run(serve(settings, before=_keys))
+    loop.run(serve(settings, before=_keys))

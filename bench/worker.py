@@ -10,4 +10,4 @@ from domain.settings import from_environment
 if __name__ == "__main__":
     settings = from_environment()
     logs.configure(settings.log)
-    asyncio.run(work(settings))
+    loop.run(work(settings))
