@@ -1,9 +1,7 @@
 """A worker process as `careline worker` starts it, which also knows the benchmark's kinds of run."""
 
-import asyncio
-
 import bench.kinds  # noqa: F401
-from api import logs
+from api import logs, loop
 from api.serving import work
 from domain.settings import from_environment
 
