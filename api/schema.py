@@ -18,6 +18,7 @@ from api.context import Context
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.deprecating import Deprecations
 from api.engine import Engine
+from api.executing import Executor
 from api.feed import FeedQueries, FeedSubscriptions
 from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits, Rationed
@@ -144,6 +145,7 @@ def build() -> Schema:
         mutation=mutation,
         subscription=subscription,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
+        execution_context_class=Executor,
         extensions=[
             Metered,
             Mask,
