@@ -33,7 +33,11 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             except Exception as error:  # whatever it is about, graphql-core answers without them
                 self._declined = True
                 log.debug("events_declined", reason=str(error))
-        return cast(Executor, super().build_per_event_executor(payload))
+        executor = cast(Executor, super().build_per_event_executor(payload))
+        # graphql-core shares one with all events of a stream, and finds nothing of an earlier one in it
+        # again: it would hold some kilobytes of each event for as long as the stream lives.
+        executor._relevant_sub_fields = {}
+        return executor
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """The answer, or what is to be waited for."""

@@ -1,6 +1,5 @@
 """F25, F26: subscribers that stop reading, operations broken off as they begin, and callers who hang up."""
 
-import asyncio
 import re
 import socket
 import time
@@ -10,19 +9,22 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.faults.load import Client
 from tests.faults.test_f01_workers import queued
-from tests.faults.test_f03_redis import mutations
 from tests.faults.test_f09_database import send
 from tests.faults.town import Town
 from tests.faults.wire import Wire
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 DROPPED_SECONDS = 40
-GROWTH_KIB = 32 * 1024
-"""Not the five MiB that are aimed at: fifteen were seen on a busy machine, and not yet explained."""
+GROWTH_KIB = 5 * 1024
+SLOWER = 10
+"""So many times as long as before the others may wait, at the worst: the twenty streams are work too."""
 STREAMS = 20
 CALLERS = 16  # as many as its pool has connections
+ORDER = """mutation ($key: String!) { orderRecord(idempotencyKey: $key, input: {externalId: $key,
+  customerExternalId: "C-25", orderedAt: "2025-02-01T10:00:00+08:00",
+  amount: {amount: "1.00", currency: "CNY"}}) { __typename } }"""
+"""One text for all orders: a server keeps the last few hundred texts, which is not what is measured here."""
 LONG = (
     "subscription { runChanged { cursor change run { " + " ".join(f"a{n}: id" for n in range(25)) + " } } }"
 )
@@ -48,34 +50,41 @@ def p99(seconds: list[float]) -> float:
     return sorted(seconds)[len(seconds) * 99 // 100]
 
 
-async def test_f25_who_stops_reading_is_dropped_and_the_others_go_on(town: Town, client: Client) -> None:
-    """How long the others wait is printed: until it stalls, twenty streams cost what twenty streams cost."""
+def test_f25_who_stops_reading_is_dropped_and_the_others_go_on(town: Town) -> None:
     calm: list[float] = []
     while len(calm) < 200:
-        calm += await work(town, client, f"f25-calm{len(calm)}")
+        calm += work(town, f"f25-calm{len(calm)}")
     idle, stalled = Wire(town, port_of(town)), Wire(town, port_of(town))
     idle.subscribe("1", "subscription { taskChanged { cursor } }")
     for number in range(STREAMS):
         stalled.subscribe(f"{number}", LONG)
     while figure(town, "careline_subscribers") < STREAMS + 1:
-        await asyncio.sleep(0.1)
+        time.sleep(0.1)
     before, began = resident_kib(town), time.monotonic()
     busy: list[float] = []
     while figure(town, "careline_subscribers"):
         assert time.monotonic() - began < DROPPED_SECONDS + 5, "a stream of who does not read goes on"
-        busy += await work(town, client, f"f25-{len(busy)}")
+        busy += work(town, f"f25-{len(busy)}")
     took, grown = time.monotonic() - began, resident_kib(town) - before
     print(f"dropped after {took:.1f} s, {grown} KiB more; p99 {p99(calm):.3f} s, then {p99(busy):.3f} s")
     assert grown <= GROWTH_KIB
-    assert client._log.wrong == []
+    assert p99(busy) <= SLOWER * p99(calm)
     for wire in (idle, stalled):
         wire.close()
 
 
-async def work(town: Town, client: Client, name: str) -> list[float]:
+def work(town: Town, name: str) -> list[float]:
     """Many lines for whoever follows the runs, and how long some mutations take meanwhile."""
     queued(town, *['{"steps": 20, "pause": 0.05}'] * 4)
-    return await mutations(client, name)
+    took = []
+    with httpx2.Client(headers={"Authorization": f"Bearer {town.key}"}, timeout=20) as caller:
+        for number in range(20):
+            began = time.monotonic()
+            given = {"query": ORDER, "variables": {"key": f"{name}-{number}"}}
+            answer = caller.post(f"http://127.0.0.1:{port_of(town)}/graphql", json=given).json()
+            took.append(time.monotonic() - began)
+            assert answer["data"]["orderRecord"]["__typename"] == "OrderRecordPayload", answer
+    return took
 
 
 def test_f26_what_is_broken_off_leaves_the_pool_whole(town: Town) -> None:
