@@ -24,6 +24,7 @@ from api.edge import (
     View,
     read_documents,
 )
+from api.errors import Code, coded
 from api.health import Vitals
 from api.limits import Buckets, Terms
 from api.listening import CannotStart
@@ -49,6 +50,8 @@ async def authenticate(authorization: str | None) -> Caller | None:
         return Caller(await workspaces.authenticate(authorization), authorization)
     except workspaces.BadCredential:
         return None
+    except workspaces.KeysAway:
+        raise coded(Code.UNAVAILABLE, "tokens cannot be checked just now; try again in a moment") from None
 
 
 def _terms(settings: Settings) -> Terms:
