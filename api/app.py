@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import files, health
+from api import explorer, files, health
 from api.context import Context
 from api.edge import (
     HEADER,
@@ -115,6 +115,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         admit=lambda caller: turnstile.enter(caller.principal),
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,
+        page=explorer.explorer if settings.explores else explorer.documentation,
         documents=documents,
     )
     cors = Middleware(
@@ -129,6 +130,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
             Route("/", _welcome),
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
+            *(explorer.routes() if settings.explores else []),
             *files.routes(settings),
             *health.routes(vitals),
         ],

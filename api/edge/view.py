@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import MissingQueryError
@@ -41,7 +41,7 @@ class View(GraphQL[object, None]):
 
     `authenticate` gets the Authorization header, or the value of that name in `connection_init`,
     and returns who asks, or None. `make_context` gets that principal and the request or WebSocket
-    and is called for each operation, within one socket too. `page` is the HTML for a browser.
+    and is called for each operation, within one socket too. `page` makes the answer to a browser.
     `follow` tells many subscribers together what it can. `admit` counts a long connection in, and
     returns what counts it out; it raises the limit that there is.
     `documents` are the operations that are known by name.
@@ -57,7 +57,7 @@ class View(GraphQL[object, None]):
         authenticate: Authenticate,
         make_context: MakeContext,
         allow_get: bool = True,
-        page: str | None = None,
+        page: Callable[[], Response] | None = None,
         connection_init_wait_timeout: timedelta = timedelta(seconds=10),
         max_subscriptions: int = 20,
         max_message_bytes: int = 1_000_000,
@@ -111,7 +111,7 @@ class View(GraphQL[object, None]):
     async def _answer(self, request: Request, media: str) -> Response:
         if request.method == "GET":
             if self.page and "query" not in request.query_params and _is_browser(request):
-                return HTMLResponse(self.page)
+                return self.page()
             if not self.allow_get:
                 raise Refused(405, "GraphQL takes POST here.", {"Allow": "POST"})
         elif request.method != "POST":

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.responses import HTMLResponse
 
 from tests.api.edge_app import Log, build, client, served
 
@@ -328,7 +329,7 @@ async def test_whoever_is_not_known_gets_an_error_and_nothing_runs(
 
 
 async def test_get_can_be_switched_off_and_the_page_stays() -> None:
-    async with client(build(allow_get=False, page="<h1>explore</h1>")) as http:
+    async with client(build(allow_get=False, page=lambda: HTMLResponse("<h1>explore</h1>"))) as http:
         refused = await http.get("/graphql", params={"query": "{hello}"})
         page = await http.get("/graphql", headers={"accept": "text/html,*/*;q=0.8", "authorization": ""})
         posted = await http.post("/graphql", json={"query": "{hello}"})
