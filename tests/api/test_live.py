@@ -1,6 +1,7 @@
 """Live updates: made once for all who may see the same, never missed, never told to whom they are not for."""
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -274,11 +275,12 @@ async def test_a_group_ends_with_the_last_who_is_in_it(hall: Hall) -> None:
 async def test_a_cursor_that_is_too_old_or_of_another_feed_asks_for_a_resync(hall: Hall) -> None:
     await hall.happens("1", "2")
     caller = await hall.caller()
-    old = live.cursor_at(hall.house.id, 1)
+    old = await live.cursor_at(hall.house.id, 1)
     assert "errors" not in await (await hall.listen(caller, after=old)).hear()
     await execute("UPDATE journal SET recorded_at = :at", at=timekeeping.machine_now() - timedelta(days=8))
+    old = await live.cursor_at(hall.house.id, 1)
     document = "query ($after: String) { feed(after: $after) { nodes { change } head } }"
-    for after in (old, live.cursor_at(hall.house.id, 10_000)):
+    for after in (old, await live.cursor_at(hall.house.id, 10_000)):
         told = await (await hall.listen(caller, after=after)).hear()
         assert told["errors"][0]["extensions"]["code"] == "RESYNC_REQUIRED"
         asked = await schema.execute(document, {"after": after}, context_value=Context(hall.house.owner))
@@ -292,6 +294,64 @@ async def test_a_cursor_that_is_too_old_or_of_another_feed_asks_for_a_resync(hal
     waits = await hall.waits(again, again.title())
     await hall.happens("3")
     assert await waits == "3"
+
+
+async def lose_behind(house: House, place: int) -> None:
+    """What a copy of the database is that was taken at a place."""
+    await execute("DELETE FROM journal WHERE workspace_id = :w AND position > :p", w=house.id, p=place)
+    await execute("UPDATE feeds SET head = :p, reacted = :p WHERE workspace_id = :w", w=house.id, p=place)
+
+
+async def test_a_cursor_of_another_history_asks_for_a_resync_once_its_place_is_taken_again(
+    hall: Hall,
+) -> None:
+    await hall.happens("1")
+    caller, owner, number = await hall.caller(), hall.house.owner, hall.house.id
+    copied = await feeds.head(number)
+    kept = await live.cursor_at(number, copied)
+    await hall.happens("2", "3")
+    last = await feeds.head(number)
+    lost = {place: await live.cursor_at(number, place) for place in range(copied + 1, last + 1)}
+    await lose_behind(hall.house, copied)
+    document = "query ($after: String) { feed(after: $after) { nodes { cursor } } }"
+
+    async def codes_of(after: str) -> list[str]:
+        told = await (await hall.listen(caller, after=after)).hear()
+        asked = await schema.execute(document, {"after": after}, context_value=Context(owner))
+        assert asked.errors is not None and asked.errors[0].extensions is not None
+        return [told["errors"][0]["extensions"]["code"], asked.errors[0].extensions["code"]]
+
+    assert await codes_of(lost[last]) == ["RESYNC_REQUIRED"] * 2, "the feed has not come so far"
+    await hall.happens("two")
+    assert await codes_of(lost[await feeds.head(number)]) == ["RESYNC_REQUIRED"] * 2, (
+        "its head is another line"
+    )
+    await hall.happens("three", "four")
+    assert await feeds.head(number) > last
+    for after in lost.values():
+        assert await codes_of(after) == ["RESYNC_REQUIRED"] * 2, "the feed is past it, on another way"
+    again = await hall.listen(caller, after=kept)
+    assert [await again.title() for _ in range(3)] == ["two", "three", "four"], "it was in the copy too"
+
+
+async def test_a_cursor_of_before_there_were_marks_still_says_its_place(hall: Hall) -> None:
+    await hall.happens("1", "2")
+    caller, number = await hall.caller(), hall.house.id
+
+    def of_before(place: object) -> str:
+        return base64.urlsafe_b64encode(f"feed:{number}:{place}".encode()).decode().rstrip("=")
+
+    head = await feeds.head(number)
+    again = await hall.listen(caller, after=of_before(head - 1))
+    assert await again.title() == "2"
+    for wrong, code in (
+        (of_before(head + 1), "RESYNC_REQUIRED"),
+        (of_before(f"{head}:{'0' * 16}"), "RESYNC_REQUIRED"),
+        (of_before(f"{head}:0:0"), "BAD_REQUEST"),
+        (of_before("-1"), "BAD_REQUEST"),
+    ):
+        told = await (await hall.listen(caller, after=wrong)).hear()
+        assert told["errors"][0]["extensions"]["code"] == code
 
 
 FEED = (
@@ -325,7 +385,7 @@ async def test_the_feed_says_when_nothing_happened_and_its_cursors_are_the_same_
 
 async def test_an_executor_is_told_of_no_task_of_others_by_the_feed_either(hall: Hall) -> None:
     lead = hall.house.staff[Role.TEAM_LEAD].user_id
-    start = live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
+    start = await live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
     await hall.happens("of the lead", assignee_id=lead)
     await hall.happens("of nobody")
     for role, count in ((Role.EXECUTOR, 1), (Role.OWNER, 2)):
@@ -388,7 +448,7 @@ async def test_so_many_connections_a_key_and_a_workspace_have_and_no_more(hall: 
 
 async def test_a_browser_comes_back_with_the_last_event_it_saw(hall: Hall, database: str) -> None:
     caller = await hall.caller()
-    start = live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
+    start = await live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
     await hall.happens("1", "2", "3")
     query = "subscription { taskChanged { cursor task { title } } }"
     seen: list[tuple[str, str]] = []
