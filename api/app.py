@@ -105,13 +105,16 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         over_http = connection.scope["type"] == "http"
         return Context(caller.principal, caller.authorization, over_http, terms)
 
-    turnstile = Turnstile(settings.sockets_per_key, settings.sockets_per_workspace)
+    turnstile = Turnstile(
+        settings.sockets_per_key, settings.sockets_per_workspace, settings.sockets_per_process
+    )
     view = View(
         schema,
         authenticate=authenticate,
         make_context=context,
         max_subscriptions=settings.streams_per_socket,
         follow=Hub(schema, authenticate, context).follow,
+        arrive=turnstile.arrive,
         admit=lambda caller: turnstile.enter(caller.principal),
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     streams_per_socket: int = Field(20, alias="CARELINE_STREAMS_PER_SOCKET", ge=1)
     sockets_per_key: int = Field(10, alias="CARELINE_SOCKETS_PER_KEY", ge=1)
     sockets_per_workspace: int = Field(200, alias="CARELINE_SOCKETS_PER_WORKSPACE", ge=1)
+    sockets_per_process: int = Field(2_000, alias="CARELINE_SOCKETS_PER_PROCESS", ge=1)
     feed_days: float = Field(7, alias="CARELINE_FEED_DAYS", gt=0)
     worker_threads: int = Field(8, alias="CARELINE_WORKER_THREADS", ge=2, le=64)
     worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -446,6 +446,45 @@ async def test_so_many_connections_a_key_and_a_workspace_have_and_no_more(hall: 
                     break
 
 
+async def test_so_many_connections_a_process_has_and_no_more_whoever_they_are_of(
+    hall: Hall, database: str
+) -> None:
+    caller = await hall.caller()
+    headers = {"Authorization": caller.authorization or "", "Accept": "text/event-stream"}
+    sent: Any = {"json": {"query": CHANGES}, "headers": headers}
+    async with (
+        on_server(database, CARELINE_SOCKETS_PER_PROCESS=2) as host,
+        httpx2.AsyncClient() as http,
+        contextlib.AsyncExitStack() as stack,
+        asyncio.timeout(20),
+    ):
+        url, held = f"http://{host}/graphql", contextlib.AsyncExitStack()
+        protocols: Any = ["graphql-transport-ws"]
+        # One that never says who it is, and a stream of events: both count.
+        await stack.enter_async_context(connect(f"ws://{host}/graphql", subprotocols=protocols))
+        answer = await held.enter_async_context(http.stream("POST", url, **sent))
+        assert answer.status_code == 200
+        refused = await http.post(url, **sent)
+        assert (refused.status_code, refused.json()["errors"][0]["extensions"]) == (
+            429,
+            {"code": "LIMITED", "limit": "socketsPerProcess", "maximum": 2, "measured": 3},
+        )
+        socket = await stack.enter_async_context(connect(f"ws://{host}/graphql", subprotocols=protocols))
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, "server: 3, and" in closed.value.rcvd.reason) == (1013, True)
+        asked = await http.post(
+            url, json={"query": "{ viewer { role } }"}, headers=headers | {"Accept": "application/json"}
+        )
+        assert asked.status_code == 200, "what is answered at once is no connection"
+        await held.aclose()
+        while True:  # the place is free once the server has seen that it is gone
+            async with http.stream("POST", url, **sent) as answer:
+                if answer.status_code == 200:
+                    break
+
+
 async def test_a_browser_comes_back_with_the_last_event_it_saw(hall: Hall, database: str) -> None:
     caller = await hall.caller()
     start = await live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
@@ -467,6 +506,44 @@ async def test_a_browser_comes_back_with_the_last_event_it_saw(hall: Hall, datab
                         seen.append((identity, json.loads(line[6:])["data"]["taskChanged"]["task"]["title"]))
                         break
     assert [title for _, title in seen] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("last", ["garbage", "%00", "é", "ZmVlZDo5OTk6MQ", "a" * 300, "=", "-1"])
+async def test_a_last_event_that_was_none_of_this_feed_is_refused(
+    hall: Hall, database: str, last: str
+) -> None:
+    caller = await hall.caller()
+    sent = [
+        (b"authorization", (caller.authorization or "").encode()),
+        (b"accept", b"text/event-stream"),
+        (b"last-event-id", last.encode()),
+    ]
+    async with on_server(database) as host, httpx2.AsyncClient() as http, asyncio.timeout(20):
+        answer = await http.post(f"http://{host}/graphql", json={"query": CHANGES}, headers=sent)
+    first, end, rest = answer.text.split("\n\n")
+    said = json.loads(first.removeprefix("event: next\ndata: "))
+    assert [error["extensions"]["code"] for error in said["errors"]] == ["BAD_REQUEST"]
+    assert (end, rest) == ("event: complete\ndata: ", "")
+
+
+async def test_a_stream_of_events_whose_key_was_revoked_ends_with_the_reason(
+    hall: Hall, database: str
+) -> None:
+    caller = await hall.caller()
+    headers = {"Authorization": caller.authorization or "", "Accept": "text/event-stream"}
+    async with (
+        on_server(database) as host,
+        httpx2.AsyncClient() as http,
+        asyncio.timeout(20),
+        http.stream("POST", f"http://{host}/graphql", json={"query": CHANGES}, headers=headers) as answer,
+    ):
+        await workspaces.revoke_key(hall.house.owner, caller.principal.id)
+        await hall.numbered()
+        lines = [line async for line in answer.aiter_lines() if line]
+    said = json.loads(lines[-3].removeprefix("data: "))
+    assert [error["extensions"]["code"] for error in said["errors"]] == ["FORBIDDEN"]
+    assert "data" not in said
+    assert lines[-2:] == ["event: complete", "data: "]
 
 
 async def test_a_socket_whose_key_was_revoked_is_closed(hall: Hall, database: str) -> None:
