@@ -17,7 +17,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test faults faults-named bench-reads bench-runs bench-live lint lock schema release-schema clean
+.PHONY: help demo test faults faults-named bench-reads bench-runs bench-live lint lock schema explorer release-schema clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 schema: $(RUNTIME) ## write schema.graphql from the code
 	$(BIN)/python -m api schema > schema.graphql.new || { rm -f schema.graphql.new; exit 1; }
 	mv schema.graphql.new schema.graphql
+
+EXPLORER := api/explorer/source
+explorer: ## make GraphiQL's files, api/explorer/built, anew from api/explorer/source (needs Node and npm)
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; cp $(EXPLORER)/* "$$folder"; \
+	(cd "$$folder" && npm ci --ignore-scripts --no-audit --no-fund && node build.mjs "$(CURDIR)/api/explorer/built")
 
 release-schema: schema ## keep schema.graphql as what is released: from then on nothing of it may break unannounced
 	cp schema.graphql tests/contract/released.graphql

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import files, health
+from api import explorer, files, health
 from api.context import Context
 from api.edge import (
     HEADER,
@@ -24,6 +24,7 @@ from api.edge import (
     View,
     read_documents,
 )
+from api.errors import Code, coded
 from api.health import Vitals
 from api.limits import Buckets, Terms
 from api.listening import CannotStart
@@ -49,6 +50,8 @@ async def authenticate(authorization: str | None, *, anew: bool = False) -> Call
         return Caller(await workspaces.authenticate(authorization, anew=anew), authorization)
     except workspaces.BadCredential:
         return None
+    except workspaces.KeysAway:
+        raise coded(Code.UNAVAILABLE, "tokens cannot be checked just now; try again in a moment") from None
 
 
 async def _still(authorization: str | None) -> Caller | None:
@@ -107,16 +110,20 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         over_http = connection.scope["type"] == "http"
         return Context(caller.principal, caller.authorization, over_http, terms)
 
-    turnstile = Turnstile(settings.sockets_per_key, settings.sockets_per_workspace)
+    turnstile = Turnstile(
+        settings.sockets_per_key, settings.sockets_per_workspace, settings.sockets_per_process
+    )
     view = View(
         schema,
         authenticate=authenticate,
         make_context=context,
         max_subscriptions=settings.streams_per_socket,
         follow=Hub(schema, _still, context).follow,
+        arrive=turnstile.arrive,
         admit=lambda caller: turnstile.enter(caller.principal),
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,
+        page=explorer.explorer if settings.explores else explorer.documentation,
         documents=documents,
     )
     cors = Middleware(
@@ -131,6 +138,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
             Route("/graphql", view),  # nearly all requests are for it
             Route("/", _welcome),
             WebSocketRoute("/graphql", view),
+            *(explorer.routes() if settings.explores else []),
             *files.routes(settings),
             *health.routes(vitals),
         ],

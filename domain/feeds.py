@@ -5,6 +5,7 @@ gaps that fill later and a reader who has seen place n has seen all before it. N
 numbers or reacts just now: a process that is frozen in the midst of it holds up nobody's clock.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -224,6 +225,21 @@ async def lines_after(workspace_id: int, position: int, limit: int = BATCH) -> l
         .order_by("position")
         .limit(limit)
     )
+
+
+async def lines_at(workspace_id: int, places: list[int]) -> dict[int, JournalLine]:
+    """The lines at some places, by their place."""
+    found = await JournalLine.filter(workspace_id=workspace_id, position__in=places)
+    return {line.position: line for line in found if line.position is not None}
+
+
+def mark_of(line: JournalLine) -> str:
+    """Tells a line from what stands at its place in another history.
+
+    A journal that was restored from a copy goes on with other lines at the same places.
+    """
+    said = f"{line.id}|{line.recorded_at.timestamp():.6f}|{line.name}|{line.subject_id}"
+    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
 
 async def lines_about(

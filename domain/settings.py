@@ -52,12 +52,14 @@ class Settings(BaseSettings):
     debug: bool = Field(False, alias="CARELINE_DEBUG")
     upload_limit_bytes: int = Field(512 * 2**20, alias="CARELINE_UPLOAD_LIMIT_BYTES", gt=0)
     introspection: bool | None = Field(None, alias="CARELINE_INTROSPECTION")
+    graphiql: bool | None = Field(None, alias="CARELINE_GRAPHIQL")
     operation_seconds: float = Field(10, alias="CARELINE_OPERATION_SECONDS", ge=0.1, le=600)
     rate_points: int = Field(10_000, alias="CARELINE_RATE_POINTS", ge=0)
     rate_per_second: float = Field(1_000, alias="CARELINE_RATE_PER_SECOND", gt=0)
     streams_per_socket: int = Field(20, alias="CARELINE_STREAMS_PER_SOCKET", ge=1)
     sockets_per_key: int = Field(10, alias="CARELINE_SOCKETS_PER_KEY", ge=1)
     sockets_per_workspace: int = Field(200, alias="CARELINE_SOCKETS_PER_WORKSPACE", ge=1)
+    sockets_per_process: int = Field(2_000, alias="CARELINE_SOCKETS_PER_PROCESS", ge=1)
     feed_days: float = Field(7, alias="CARELINE_FEED_DAYS", gt=0)
     worker_threads: int = Field(8, alias="CARELINE_WORKER_THREADS", ge=2, le=64)
     worker_queues: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -139,7 +141,7 @@ class Settings(BaseSettings):
         # As its specification has it: what is not `true` does not disable.
         return value.lower() == "true" if isinstance(value, str) else value
 
-    @field_validator("metrics_port", "introspection", "documents", mode="before")
+    @field_validator("metrics_port", "introspection", "graphiql", "documents", mode="before")
     @classmethod
     def _off(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -206,6 +208,11 @@ class Settings(BaseSettings):
     def introspects(self) -> bool:
         """Whether the schema may be asked for: where nothing is said, in development only."""
         return self.profile is Profile.DEVELOPMENT if self.introspection is None else self.introspection
+
+    @property
+    def explores(self) -> bool:
+        """Whether a browser is served GraphiQL: where nothing is said, in development only."""
+        return self.profile is Profile.DEVELOPMENT if self.graphiql is None else self.graphiql
 
     @property
     def embedded_database(self) -> bool:

@@ -35,6 +35,7 @@ class Receiver:
     port: int = 0
     down: bool = False
     answer: Callable[[Message], Answer] = lambda _: OK
+    retry_after: str = ""
     heard: list[Message] = field(default_factory=list)
     """Every message that was answered or refused, tries that met a closed door excepted."""
     knocks: int = 0
@@ -54,9 +55,10 @@ class Receiver:
                 message = Message(headers, body)
                 self.heard.append(message)
                 status, answer = self.answer(message)
+                more = f"Retry-After: {self.retry_after}\r\n" if self.retry_after else ""
+                length = f"Content-Length: {len(answer)}\r\n"
                 writer.write(
-                    f"HTTP/1.1 {status} X\r\nContent-Length: {len(answer)}\r\nLocation: /hook\r\n\r\n".encode()
-                    + answer
+                    f"HTTP/1.1 {status} X\r\n{length}Location: /hook\r\n{more}\r\n".encode() + answer
                 )
                 await writer.drain()
         writer.close()

@@ -8,6 +8,7 @@ from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
@@ -36,6 +37,14 @@ _CLOSE_OF_CODE = {
     "FORBIDDEN": (4403, "Forbidden"),
     "UNAVAILABLE": (TRY_LATER, "Try again later"),  # 4500 would have a client give up for good
 }
+
+
+async def turned_away(socket: WebSocket, why: str) -> None:
+    """Close a socket before anything is said; it is accepted first, since only then its client hears why."""
+    spoken = GRAPHQL_TRANSPORT_WS_PROTOCOL in socket.scope.get("subprotocols", ())
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL if spoken else None)
+        await socket.close(TRY_LATER, why.encode()[:MAX_REASON].decode(errors="ignore"))
 
 
 class Door(Protocol):

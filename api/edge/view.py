@@ -1,15 +1,16 @@
 """The GraphQL endpoint over HTTP, server-sent events and WebSocket."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import MissingQueryError
 from strawberry.http.streaming import merge_stream_with_heartbeat
@@ -24,11 +25,12 @@ from api.edge.answers import failed, refusal, respond
 from api.edge.documents import Documents
 from api.edge.pushing import COMPLETE, PING, STREAM_HEADERS, Push, next_event, pushes
 from api.edge.reading import Asked, Refused, accepted, answer_type, read, wants_stream
-from api.edge.sockets import Handler, Socket
+from api.edge.sockets import Handler, Socket, turned_away
 
 Authenticate = Callable[[str | None], Awaitable[object | None]]
 MakeContext = Callable[[Any, Any], object]
 Follow = Callable[[Asked, Any, Any], AsyncGenerator[Push, None] | None]
+Arrive = Callable[[], Callable[[], None]]
 Admit = Callable[[Any], Callable[[], None]]
 
 
@@ -41,9 +43,10 @@ class View(GraphQL[object, None]):
 
     `authenticate` gets the Authorization header, or the value of that name in `connection_init`,
     and returns who asks, or None. `make_context` gets that principal and the request or WebSocket
-    and is called for each operation, within one socket too. `page` is the HTML for a browser.
-    `follow` tells many subscribers together what it can. `admit` counts a long connection in, and
-    returns what counts it out; it raises the limit that there is.
+    and is called for each operation, within one socket too. `page` makes the answer to a browser.
+    `follow` tells many subscribers together what it can. `arrive` counts a long connection in before
+    anybody knows whose it is, `admit` once that is known; each returns what counts it out, and raises
+    the limit that there is.
     `documents` are the operations that are known by name.
     """
 
@@ -57,13 +60,14 @@ class View(GraphQL[object, None]):
         authenticate: Authenticate,
         make_context: MakeContext,
         allow_get: bool = True,
-        page: str | None = None,
+        page: Callable[[], Response] | None = None,
         connection_init_wait_timeout: timedelta = timedelta(seconds=10),
         max_subscriptions: int = 20,
         max_message_bytes: int = 1_000_000,
         allowed_origins: Collection[str] = (),
         heartbeat_seconds: float = 15,
         follow: Follow | None = None,
+        arrive: Arrive = lambda: _nothing,
         admit: Admit = lambda _: _nothing,
         documents: Documents | None = None,
     ) -> None:
@@ -81,13 +85,14 @@ class View(GraphQL[object, None]):
         self.page = page
         self.max_message_bytes = max_message_bytes
         self.follow = follow
+        self.arrive = arrive
         self.admit = admit
         self.heartbeat_seconds = heartbeat_seconds
         self.documents = documents or Documents()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await self._socket(scope, receive, send)
             return
         request = Request(scope, receive)
         media = answer_type(accepted(request.headers.get("accept", "")))
@@ -104,6 +109,17 @@ class View(GraphQL[object, None]):
         finally:
             getattr(request.state, "leave", _nothing)()
 
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            leave = self.arrive()
+        except GraphQLError as error:
+            await turned_away(WebSocket(scope, receive, send), error.message)
+            return
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            leave()
+
     async def get_context(self, request: HTTPConnection, response: Any) -> object:
         """None: a socket has no context of its own, only its operations have."""
         return None
@@ -111,7 +127,7 @@ class View(GraphQL[object, None]):
     async def _answer(self, request: Request, media: str) -> Response:
         if request.method == "GET":
             if self.page and "query" not in request.query_params and _is_browser(request):
-                return HTMLResponse(self.page)
+                return self.page()
             if not self.allow_get:
                 raise Refused(405, "GraphQL takes POST here.", {"Allow": "POST"})
         elif request.method != "POST":
@@ -179,10 +195,7 @@ class View(GraphQL[object, None]):
         allowed = OperationType.from_http(cast(Any, request.method))
         if last := request.headers.get("last-event-id"):
             asked = replace(asked, variables={**(asked.variables or {}), "after": last}, resume=last)
-        try:
-            request.state.leave = self.admit(principal)
-        except GraphQLError as error:
-            raise Refused(429, error) from None
+        request.state.leave = self._admitted(principal)
 
         async def texts() -> AsyncGenerator[str, None]:
             async with aclosing(self.pushes(asked, principal, request, allowed)) as found:
@@ -194,6 +207,16 @@ class View(GraphQL[object, None]):
             texts, lambda: PING, self.heartbeat_seconds, send_initial_heartbeat=False
         )
         return StreamingResponse(stream(), headers=STREAM_HEADERS)
+
+    def _admitted(self, principal: Any) -> Callable[[], None]:
+        """Count a stream in; `Refused` when it is one too many."""
+        with ExitStack() as stack:
+            try:
+                stack.callback(self.arrive())
+                stack.callback(self.admit(principal))
+            except GraphQLError as error:
+                raise Refused(429, error) from None
+            return stack.pop_all().close
 
 
 def _is_browser(request: Request) -> bool:

@@ -62,7 +62,7 @@ class FeedQueries:
             has_previous=place > 0,
             count=count,
         )
-        return FeedConnection(page=page, head=live.cursor_at(principal.workspace_id, head))
+        return FeedConnection(page=page, head=await live.cursor_at(principal.workspace_id, head))
 
 
 def _subjects(topics: frozenset[str]) -> frozenset[str]:

@@ -73,7 +73,7 @@ def change_of(line: JournalLine) -> FeedChange:
 
 async def quiet_at(principal: Principal, place: int) -> FeedChange:
     return FeedChange(
-        cursor=live.cursor_at(principal.workspace_id, place),
+        cursor=await live.cursor_at(principal.workspace_id, place),
         at=await timekeeping.now(principal.workspace_id),
         change=QUIET,
         topic=None,

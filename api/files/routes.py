@@ -101,6 +101,8 @@ def _for_callers(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return _no(
                 401, "send an API key or a token: Authorization: Bearer <it>", {"WWW-Authenticate": "Bearer"}
             )
+        except workspaces.KeysAway:
+            return _no(503, "tokens cannot be checked just now; try again in a moment", {"Retry-After": "5"})
         except Exception as error:
             return _away(error)
         db.enter(who.workspace_id)

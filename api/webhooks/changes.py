@@ -7,9 +7,9 @@ import strawberry
 
 from api.context import Info, who
 from api.ids import row_id
-from api.live import position
+from api.live import cursor_at, position
 from api.mutations import Expected, Refusal, mutation, payload, result
-from api.webhooks.types import Webhook, WebhookDelivery, cursor_of
+from api.webhooks.types import Webhook, WebhookDelivery
 from domain import webhooks
 from domain.access import ADMINS, Role
 from domain.errors import Invalid
@@ -210,10 +210,10 @@ class WebhookMutations:
         ] = None,
     ) -> Annotated[WebhookReplayPayload | Refusal, result("WebhookReplayResult")]:
         caller, number = who(info), row_id("Webhook", id)
-        begin = position(caller, after)
-        end = None if until is None else position(caller, until, "until")
+        begin = await position(caller, after)
+        end = None if until is None else await position(caller, until, "until")
         count, more = await webhooks.replay(caller, number, begin, end)
-        following = None if more is None else cursor_of(caller.workspace_id, more)
+        following = None if more is None else await cursor_at(caller.workspace_id, more)
         return WebhookReplayPayload(count=count, next_after=following)
 
     @mutation("Send one message again, under the id it had; one that waits is tried now.", allow=ADMINS)

@@ -1,6 +1,5 @@
 """Webhooks, what they are sent, and how that went."""
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, cast
@@ -9,11 +8,12 @@ import strawberry
 from tortoise.expressions import Q
 
 import api.webhooks.enums  # noqa: F401
+from api import live
 from api.connections import After, Before, Connection, First, Last, nested, part
 from api.context import Info, who
 from api.filters import DateTimeFilter, EnumFilter, where_q
 from api.nodes import Node, node_type, row_type
-from domain import timekeeping, webhooks, workspaces
+from domain import feeds, timekeeping, webhooks, workspaces
 from domain.access import ADMINS, Principal, Role
 from domain.language import Language
 from domain.paging import Order
@@ -60,8 +60,11 @@ class WebhookDelivery(Node):
         return str(self.name)
 
     @strawberry.field(description="Its place in the feed, as cursors name it; null for a test.")
-    def cursor(self: Any) -> str | None:
-        return None if self.position is None else cursor_of(self.workspace_id, self.position)
+    async def cursor(self: Any, info: Info) -> str | None:
+        if self.position is None:
+            return None
+        line = await info.context.loaders.load(feeds.lines_at, self.position)
+        return None if line is None else live.cursor(line)
 
     @strawberry.field(description="Each try, the first first.")
     async def attempts(
@@ -76,11 +79,6 @@ class WebhookDelivery(Node):
         chosen = part(first, last, after, before)
         found = await nested(info, "attempts", query, "delivery_id", self.id, Order("id"), chosen)
         return cast(Connection[WebhookAttempt], found)
-
-
-def cursor_of(workspace_id: int, position: int) -> str:
-    """A place in the feed, as subscriptions name it too."""
-    return base64.urlsafe_b64encode(f"feed:{workspace_id}:{position}".encode()).decode().rstrip("=")
 
 
 @strawberry.input(description="Which messages.")

@@ -27,7 +27,7 @@ from domain.webhooks.models import (
 )
 from domain.webhooks.sending import GONE, Outcome
 from domain.webhooks.shaping import WAYS, Shaper, principal_of, the_shaper
-from domain.webhooks.timing import next_try
+from domain.webhooks.timing import GIVE_UP_AFTER, next_try
 from domain.webhooks.topics import DELIVER
 
 AT_ONCE = 8
@@ -152,6 +152,23 @@ async def _write_down(who: Principal, number: int, sent: list[Sent]) -> None:
     reasons = [reason for each in sent if (reason := await _settle(webhook, each, now)) is not None]
     if reasons and webhook.disabled_at is None:
         await disable(who, webhook, reasons[0])
+    waits = [outcome.wait for outcome in outcomes if outcome.wait is not None]
+    if waits and not any(outcome.arrived for outcome in outcomes):
+        await _hold_off(webhook, now + max(waits))
+
+
+async def _hold_off(webhook: Webhook, until: datetime) -> None:
+    """The receiver asked for a pause: no message that waits is sent before, but each within its day."""
+    waiting = WebhookDelivery.filter(
+        workspace_id=webhook.workspace_id,
+        webhook_id=webhook.id,
+        state=DeliveryState.PENDING,
+        next_at__lt=until,
+    )
+    await waiting.filter(first_at__isnull=True).update(next_at=until)
+    for delivery in await waiting.filter(first_at__isnull=False):
+        at = min(until, delivery.first_at + GIVE_UP_AFTER)
+        await waiting.filter(id=delivery.id, next_at__lt=at).update(next_at=at)
 
 
 async def _note(delivery: WebhookDelivery, outcome: Outcome) -> None:
@@ -181,7 +198,7 @@ async def _settle(webhook: Webhook, sent: Sent, now: datetime) -> DisabledReason
             "tries": delivery.tries + 1,
         }
     else:
-        again = next_try(now, first_at, delivery.tries + 1)
+        again = next_try(now, first_at, delivery.tries + 1, outcome.wait or timedelta(0))
         values = {"next_at": again or now, "first_at": first_at, "tries": delivery.tries + 1}
         if outcome.status == GONE and outcome.error is AttemptError.STATUS:
             reason = DisabledReason.GONE

@@ -4,17 +4,21 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpcore2
 
 from domain.webhooks.addresses import AddressRefused, NameUnknown, Outbound
 from domain.webhooks.models import AttemptError
+from domain.webhooks.timing import asked_wait
 
 SECONDS = 5.0
 LARGEST_ANSWER = 2**20
 ANSWER_KEPT = 500
 GONE = 410
+NOT_NOW = (429, 503)
+"""With these a receiver may say when it wants to be asked again."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Outcome:
     status: int | None = None
     error: AttemptError | None = None
     answer: str = ""
+    wait: timedelta | None = None
+    """How long the receiver asks not to be told anything, if it does."""
 
     @property
     def arrived(self) -> bool:
@@ -66,6 +72,7 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, outbound: Outb
 
     head = bytearray()
     status: int | None = None
+    wait: timedelta | None = None
     try:
         async with asyncio.timeout(SECONDS):
             pool = httpcore2.AsyncConnectionPool(network_backend=_Checked(outbound), max_connections=1)
@@ -74,6 +81,7 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, outbound: Outb
                 pool.stream("POST", url, headers=_headers(url, headers), content=body) as answer,
             ):
                 status = answer.status
+                wait = _wait(status, answer.headers)
                 size = 0
                 async for part in answer.aiter_stream():
                     size += len(part)
@@ -93,12 +101,19 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, outbound: Outb
         error = AttemptError.CONNECTION
     except (httpcore2.ProtocolError, httpcore2.UnsupportedProtocol, ValueError):
         error = AttemptError.PROTOCOL
-    return Outcome(spent(), status, error, _shown(bytes(head)))
+    return Outcome(spent(), status, error, _shown(bytes(head)), wait)
 
 
 def _headers(url: str, headers: Mapping[str, str]) -> list[tuple[str, str]]:
     host = url.partition("://")[2].partition("/")[0].partition("?")[0]
     return [("Host", host), *headers.items()]
+
+
+def _wait(status: int, headers: Iterable[tuple[bytes, bytes]]) -> timedelta | None:
+    if status not in NOT_NOW:
+        return None
+    said = next((value for name, value in headers if name.lower() == b"retry-after"), b"")
+    return asked_wait(said.decode("latin-1"))
 
 
 def _error_of(status: int) -> AttemptError | None:

@@ -9,7 +9,7 @@ from domain.workspaces.actions import (
     revoke_key,
     turn_clock,
 )
-from domain.workspaces.issuer import Issuer
+from domain.workspaces.issuer import Issuer, KeysAway
 from domain.workspaces.keys import BadCredential, NewKey, authenticate, principal_of_user, trust
 from domain.workspaces.models import ApiKey, Team, User, Workspace
 from domain.workspaces.people import (
@@ -43,6 +43,7 @@ __all__ = [
     "ApiKey",
     "BadCredential",
     "Issuer",
+    "KeysAway",
     "LastOwner",
     "NewKey",
     "NotSandbox",

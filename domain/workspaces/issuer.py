@@ -6,6 +6,7 @@ looked for among them.
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -35,6 +36,10 @@ Fetch = Callable[[str], Awaitable[str]]
 
 class BadKeys(Exception):
     """What was read is no set of public keys."""
+
+
+class KeysAway(Exception):
+    """No keys have been read since the start, so nobody can say whether a token is good."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +127,16 @@ class Issuer:
         """The key of that id; without an id, the only one there is. None where there is none such.
 
         One that is not known may be new: then the keys are read again, by one for all who wait.
+
+        Raises:
+            KeysAway: no keys could be read so far.
         """
         found = self._find(kid, algorithm)
         if found is None:
             async with self._reading:
                 await self._read_again()
+            if math.isinf(self._read):
+                raise KeysAway
             return self._find(kid, algorithm)
         if self.clock() - self._read > FRESH_SECONDS and (
             self._refreshing is None or self._refreshing.done()

@@ -64,6 +64,7 @@ async def authenticate(authorization: str | None, *, anew: bool = False) -> Prin
 
     Raises:
         BadCredential: whatever is wrong with it.
+        KeysAway: it is a token, and the keys of its issuer were never to be had.
     """
     scheme, _, credential = (authorization or "").partition(" ")
     credential = credential.strip()

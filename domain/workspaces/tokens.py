@@ -48,6 +48,7 @@ async def read(token: str, issuer: Issuer) -> Claims:
 
     Raises:
         Unbelievable: whatever is wrong with it.
+        KeysAway: nobody can say whether anything is.
     """
     if len(token) > LONGEST:
         raise Unbelievable("too long")

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.responses import HTMLResponse
 
 from tests.api.edge_app import Log, build, client, served
 
@@ -15,6 +16,9 @@ JSON_TYPE = "application/json"
 GRAPHQL = "application/graphql-response+json"
 STREAM = "text/event-stream"
 URQL = f"{GRAPHQL}, application/graphql+json, {JSON_TYPE}, {STREAM}, multipart/mixed"
+APOLLO = f"{GRAPHQL},{JSON_TYPE};q=0.9"
+APOLLO_DEFERS = f"multipart/mixed;deferSpec=20220824,{APOLLO}"
+APOLLO_FOLLOWS = f"multipart/mixed;boundary=graphql;subscriptionSpec=1.0,{APOLLO}"
 
 
 @pytest.fixture
@@ -214,6 +218,11 @@ async def test_uploads_on_other_paths_stream_through() -> None:
         (f"{JSON_TYPE}, {STREAM}", JSON_TYPE),
         (f"{STREAM}, */*", JSON_TYPE),
         (f"{STREAM};q=0", JSON_TYPE),
+        (APOLLO, GRAPHQL),
+        (APOLLO_DEFERS, GRAPHQL),
+        (APOLLO_FOLLOWS, GRAPHQL),
+        (f"{GRAPHQL}, {JSON_TYPE};q=0.9, {STREAM};q=0.8, */*;q=0.1", GRAPHQL),
+        (f"{STREAM}, {GRAPHQL}", GRAPHQL),
     ],
 )
 async def test_a_query_is_answered_in_the_json_type_the_client_takes(accept: str, media: str) -> None:
@@ -222,6 +231,46 @@ async def test_a_query_is_answered_in_the_json_type_the_client_takes(accept: str
     assert answer.status_code == 200
     assert answer.headers["content-type"] == f"{media}; charset=utf-8"
     assert answer.json() == {"data": {"hello": "hello world"}, "extensions": {"cost": {"requested": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("query", "data"),
+    [
+        ("{hello}", {"hello": "hello world"}),
+        ('mutation{rename(name:"x")}', {"rename": "x"}),
+        ("subscription{count(to:1){cursor}}", {"count": {"cursor": "1"}}),
+    ],
+)
+async def test_who_takes_nothing_but_a_stream_gets_any_operation_as_one(query: str, data: object) -> None:
+    """As graphql-sse asks in its distinct connections mode."""
+    async with client(build(), accept=STREAM) as http:
+        answer = await http.post("/graphql", json={"query": query})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, STREAM)
+    assert "no-cache" in answer.headers["cache-control"]
+    first, last, rest = answer.text.split("\n\n")
+    *_, event, said = first.split("\n")
+    assert (event, last, rest) == ("event: next", "event: complete\ndata: ", "")
+    assert json.loads(said.removeprefix("data: "))["data"] == data
+    assert "\r" not in answer.text, "urql finds no event that ends in CR LF"
+
+
+@pytest.mark.parametrize(
+    "accept", [JSON_TYPE, "*/*", APOLLO, APOLLO_FOLLOWS, f"{URQL.replace(STREAM, 'x/y')}"]
+)
+async def test_a_subscription_is_refused_to_who_takes_no_stream(accept: str) -> None:
+    async with client(build(), accept=accept) as http:
+        answer = await http.post("/graphql", json={"query": "subscription{count{number}}"})
+    assert answer.status_code == 400
+    assert "text/event-stream" in answer.json()["errors"][0]["message"]
+
+
+async def test_without_get_a_stream_takes_post() -> None:
+    async with client(build(allow_get=False), accept=STREAM) as http:
+        query = {"query": "subscription{count(to:1){cursor}}"}
+        refused = await http.get("/graphql", params=query)
+        posted = await http.post("/graphql", json=query)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert "id: 1" in posted.text
 
 
 @pytest.mark.parametrize("accept", [STREAM, URQL, f"{STREAM}, {JSON_TYPE}"])
@@ -328,7 +377,7 @@ async def test_whoever_is_not_known_gets_an_error_and_nothing_runs(
 
 
 async def test_get_can_be_switched_off_and_the_page_stays() -> None:
-    async with client(build(allow_get=False, page="<h1>explore</h1>")) as http:
+    async with client(build(allow_get=False, page=lambda: HTMLResponse("<h1>explore</h1>"))) as http:
         refused = await http.get("/graphql", params={"query": "{hello}"})
         page = await http.get("/graphql", headers={"accept": "text/html,*/*;q=0.8", "authorization": ""})
         posted = await http.post("/graphql", json={"query": "{hello}"})

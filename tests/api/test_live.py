@@ -1,6 +1,7 @@
 """Live updates: made once for all who may see the same, never missed, never told to whom they are not for."""
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -274,11 +275,12 @@ async def test_a_group_ends_with_the_last_who_is_in_it(hall: Hall) -> None:
 async def test_a_cursor_that_is_too_old_or_of_another_feed_asks_for_a_resync(hall: Hall) -> None:
     await hall.happens("1", "2")
     caller = await hall.caller()
-    old = live.cursor_at(hall.house.id, 1)
+    old = await live.cursor_at(hall.house.id, 1)
     assert "errors" not in await (await hall.listen(caller, after=old)).hear()
     await execute("UPDATE journal SET recorded_at = :at", at=timekeeping.machine_now() - timedelta(days=8))
+    old = await live.cursor_at(hall.house.id, 1)
     document = "query ($after: String) { feed(after: $after) { nodes { change } head } }"
-    for after in (old, live.cursor_at(hall.house.id, 10_000)):
+    for after in (old, await live.cursor_at(hall.house.id, 10_000)):
         told = await (await hall.listen(caller, after=after)).hear()
         assert told["errors"][0]["extensions"]["code"] == "RESYNC_REQUIRED"
         asked = await schema.execute(document, {"after": after}, context_value=Context(hall.house.owner))
@@ -292,6 +294,64 @@ async def test_a_cursor_that_is_too_old_or_of_another_feed_asks_for_a_resync(hal
     waits = await hall.waits(again, again.title())
     await hall.happens("3")
     assert await waits == "3"
+
+
+async def lose_behind(house: House, place: int) -> None:
+    """What a copy of the database is that was taken at a place."""
+    await execute("DELETE FROM journal WHERE workspace_id = :w AND position > :p", w=house.id, p=place)
+    await execute("UPDATE feeds SET head = :p, reacted = :p WHERE workspace_id = :w", w=house.id, p=place)
+
+
+async def test_a_cursor_of_another_history_asks_for_a_resync_once_its_place_is_taken_again(
+    hall: Hall,
+) -> None:
+    await hall.happens("1")
+    caller, owner, number = await hall.caller(), hall.house.owner, hall.house.id
+    copied = await feeds.head(number)
+    kept = await live.cursor_at(number, copied)
+    await hall.happens("2", "3")
+    last = await feeds.head(number)
+    lost = {place: await live.cursor_at(number, place) for place in range(copied + 1, last + 1)}
+    await lose_behind(hall.house, copied)
+    document = "query ($after: String) { feed(after: $after) { nodes { cursor } } }"
+
+    async def codes_of(after: str) -> list[str]:
+        told = await (await hall.listen(caller, after=after)).hear()
+        asked = await schema.execute(document, {"after": after}, context_value=Context(owner))
+        assert asked.errors is not None and asked.errors[0].extensions is not None
+        return [told["errors"][0]["extensions"]["code"], asked.errors[0].extensions["code"]]
+
+    assert await codes_of(lost[last]) == ["RESYNC_REQUIRED"] * 2, "the feed has not come so far"
+    await hall.happens("two")
+    assert await codes_of(lost[await feeds.head(number)]) == ["RESYNC_REQUIRED"] * 2, (
+        "its head is another line"
+    )
+    await hall.happens("three", "four")
+    assert await feeds.head(number) > last
+    for after in lost.values():
+        assert await codes_of(after) == ["RESYNC_REQUIRED"] * 2, "the feed is past it, on another way"
+    again = await hall.listen(caller, after=kept)
+    assert [await again.title() for _ in range(3)] == ["two", "three", "four"], "it was in the copy too"
+
+
+async def test_a_cursor_of_before_there_were_marks_still_says_its_place(hall: Hall) -> None:
+    await hall.happens("1", "2")
+    caller, number = await hall.caller(), hall.house.id
+
+    def of_before(place: object) -> str:
+        return base64.urlsafe_b64encode(f"feed:{number}:{place}".encode()).decode().rstrip("=")
+
+    head = await feeds.head(number)
+    again = await hall.listen(caller, after=of_before(head - 1))
+    assert await again.title() == "2"
+    for wrong, code in (
+        (of_before(head + 1), "RESYNC_REQUIRED"),
+        (of_before(f"{head}:{'0' * 16}"), "RESYNC_REQUIRED"),
+        (of_before(f"{head}:0:0"), "BAD_REQUEST"),
+        (of_before("-1"), "BAD_REQUEST"),
+    ):
+        told = await (await hall.listen(caller, after=wrong)).hear()
+        assert told["errors"][0]["extensions"]["code"] == code
 
 
 FEED = (
@@ -325,7 +385,7 @@ async def test_the_feed_says_when_nothing_happened_and_its_cursors_are_the_same_
 
 async def test_an_executor_is_told_of_no_task_of_others_by_the_feed_either(hall: Hall) -> None:
     lead = hall.house.staff[Role.TEAM_LEAD].user_id
-    start = live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
+    start = await live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
     await hall.happens("of the lead", assignee_id=lead)
     await hall.happens("of nobody")
     for role, count in ((Role.EXECUTOR, 1), (Role.OWNER, 2)):
@@ -386,9 +446,48 @@ async def test_so_many_connections_a_key_and_a_workspace_have_and_no_more(hall: 
                     break
 
 
+async def test_so_many_connections_a_process_has_and_no_more_whoever_they_are_of(
+    hall: Hall, database: str
+) -> None:
+    caller = await hall.caller()
+    headers = {"Authorization": caller.authorization or "", "Accept": "text/event-stream"}
+    sent: Any = {"json": {"query": CHANGES}, "headers": headers}
+    async with (
+        on_server(database, CARELINE_SOCKETS_PER_PROCESS=2) as host,
+        httpx2.AsyncClient() as http,
+        contextlib.AsyncExitStack() as stack,
+        asyncio.timeout(20),
+    ):
+        url, held = f"http://{host}/graphql", contextlib.AsyncExitStack()
+        protocols: Any = ["graphql-transport-ws"]
+        # One that never says who it is, and a stream of events: both count.
+        await stack.enter_async_context(connect(f"ws://{host}/graphql", subprotocols=protocols))
+        answer = await held.enter_async_context(http.stream("POST", url, **sent))
+        assert answer.status_code == 200
+        refused = await http.post(url, **sent)
+        assert (refused.status_code, refused.json()["errors"][0]["extensions"]) == (
+            429,
+            {"code": "LIMITED", "limit": "socketsPerProcess", "maximum": 2, "measured": 3},
+        )
+        socket = await stack.enter_async_context(connect(f"ws://{host}/graphql", subprotocols=protocols))
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, "server: 3, and" in closed.value.rcvd.reason) == (1013, True)
+        asked = await http.post(
+            url, json={"query": "{ viewer { role } }"}, headers=headers | {"Accept": "application/json"}
+        )
+        assert asked.status_code == 200, "what is answered at once is no connection"
+        await held.aclose()
+        while True:  # the place is free once the server has seen that it is gone
+            async with http.stream("POST", url, **sent) as answer:
+                if answer.status_code == 200:
+                    break
+
+
 async def test_a_browser_comes_back_with_the_last_event_it_saw(hall: Hall, database: str) -> None:
     caller = await hall.caller()
-    start = live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
+    start = await live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
     await hall.happens("1", "2", "3")
     query = "subscription { taskChanged { cursor task { title } } }"
     seen: list[tuple[str, str]] = []
@@ -407,6 +506,44 @@ async def test_a_browser_comes_back_with_the_last_event_it_saw(hall: Hall, datab
                         seen.append((identity, json.loads(line[6:])["data"]["taskChanged"]["task"]["title"]))
                         break
     assert [title for _, title in seen] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("last", ["garbage", "%00", "é", "ZmVlZDo5OTk6MQ", "a" * 300, "=", "-1"])
+async def test_a_last_event_that_was_none_of_this_feed_is_refused(
+    hall: Hall, database: str, last: str
+) -> None:
+    caller = await hall.caller()
+    sent = [
+        (b"authorization", (caller.authorization or "").encode()),
+        (b"accept", b"text/event-stream"),
+        (b"last-event-id", last.encode()),
+    ]
+    async with on_server(database) as host, httpx2.AsyncClient() as http, asyncio.timeout(20):
+        answer = await http.post(f"http://{host}/graphql", json={"query": CHANGES}, headers=sent)
+    first, end, rest = answer.text.split("\n\n")
+    said = json.loads(first.removeprefix("event: next\ndata: "))
+    assert [error["extensions"]["code"] for error in said["errors"]] == ["BAD_REQUEST"]
+    assert (end, rest) == ("event: complete\ndata: ", "")
+
+
+async def test_a_stream_of_events_whose_key_was_revoked_ends_with_the_reason(
+    hall: Hall, database: str
+) -> None:
+    caller = await hall.caller()
+    headers = {"Authorization": caller.authorization or "", "Accept": "text/event-stream"}
+    async with (
+        on_server(database) as host,
+        httpx2.AsyncClient() as http,
+        asyncio.timeout(20),
+        http.stream("POST", f"http://{host}/graphql", json={"query": CHANGES}, headers=headers) as answer,
+    ):
+        await workspaces.revoke_key(hall.house.owner, caller.principal.id)
+        await hall.numbered()
+        lines = [line async for line in answer.aiter_lines() if line]
+    said = json.loads(lines[-3].removeprefix("data: "))
+    assert [error["extensions"]["code"] for error in said["errors"]] == ["FORBIDDEN"]
+    assert "data" not in said
+    assert lines[-2:] == ["event: complete", "data: "]
 
 
 async def test_a_socket_whose_key_was_revoked_is_closed(hall: Hall, database: str) -> None:

@@ -88,6 +88,10 @@ def lines_with(pattern: re.Pattern[str], texts: Sources) -> list[str]:
     ]
 
 
+MADE_ELSEWHERE = "api/explorer/built/"
+"""Other people's code, made into one file: what its authors left undone is not ours to finish."""
+
+
 def _texts() -> Sources:
     found = {}
     for name in tracked():
@@ -118,6 +122,7 @@ def test_one_module_reads_the_clock() -> None:
 
 def test_nothing_is_left_unfinished() -> None:
     texts = {path: text for path, text in _texts().items() if path != THIS_FILE}
+    texts = {path: text for path, text in texts.items() if not path.startswith(MADE_ELSEWHERE)}
     assert lines_with(UNFINISHED, texts) == []
 
 

@@ -142,7 +142,7 @@ async def test_subscribers_see_nothing_while_another_workspace_changes(place: Pl
             await fill_more(place)
             event = await asyncio.wait_for(first, 5)
             assert event.errors is None, event.errors
-            assert str(live.position(place.house.owner, event.data[name]["cursor"]))
+            assert await live.position(place.house.owner, event.data[name]["cursor"])
 
 
 async def fill_more(home: Place) -> None:

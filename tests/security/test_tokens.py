@@ -72,7 +72,7 @@ def trusting(provider: Provider, **more: Any) -> Issuer:
 async def believed(token: str) -> bool:
     try:
         return (await workspaces.authenticate(f"Bearer {token}", anew=True)).kind == "user"
-    except workspaces.BadCredential:
+    except (workspaces.BadCredential, workspaces.KeysAway):
         return False
 
 
@@ -246,6 +246,38 @@ async def test_s7_while_the_key_set_is_away_known_keys_go_on(house: House, provi
         assert await believed(provider.token(SUBJECT))
         await asyncio.sleep(0)
         assert not await believed(provider.token(SUBJECT, "new"))
+
+
+@on_sqlite
+async def test_while_no_keys_were_ever_to_be_had_nobody_says_that_a_token_is_bad(
+    client: httpx2.AsyncClient, application: Starlette, house: House, provider: Provider
+) -> None:
+    now = 1000.0
+    trusting(provider, clock=lambda: now)
+    provider.away = True
+    token = provider.token(SUBJECT)
+    before = await snapshot()
+    for _ in range(2):  # also while the keys are not asked for again
+        posted = await client.post(
+            "/graphql", json={"query": CREATE}, headers={"Authorization": f"Bearer {token}"}
+        )
+        sent = await client.post("/files", content=b"x", headers={"Authorization": f"Bearer {token}"})
+        assert (posted.status_code, codes(posted.json())) == (503, ["UNAVAILABLE"])
+        assert (sent.status_code, sent.headers["retry-after"]) == (503, "5")
+    assert provider.asked == 1
+    garbage = await client.post(
+        "/graphql", json={"query": CREATE}, headers={"Authorization": "Bearer garbage"}
+    )
+    assert garbage.status_code == 401, "what is no token at all needs no key"
+    async with served(application) as host, asyncio.timeout(20):
+        assert await hello(host, token) == 1013
+    assert differences(before, await snapshot()) == {}
+    provider.away = False
+    now += issuers.FIRST_SECONDS
+    assert codes(await Caller(client, token).say(VIEWER)) == []
+    now += issuers.REFETCH_SECONDS
+    provider.away = True
+    assert codes(await Caller(client, provider.token(SUBJECT, "new")).say(VIEWER)) == ["UNAUTHENTICATED"]
 
 
 @on_sqlite

@@ -22,6 +22,30 @@ ORDERS = 30_000
 COUNT = "{ customers(first: 1) { totalCount } }"
 
 
+FEED = "query ($after: String) { feed(after: $after) { head } }"
+TASK = """mutation ($customer: ID!) { taskCreate(input: {customerId: $customer, title: "Call"}) {
+  ... on TaskCreatePayload { task { id } } } }"""
+CUSTOMER = """mutation ($name: String!) { customerUpsert(input: {externalId: $name}) {
+  ... on CustomerUpsertPayload { customer { id } } } }"""
+
+
+def _head_after(url: str, key: str, name: str) -> str:
+    """Where the feed stands once something has happened in it."""
+
+    def head() -> str:
+        asked: Any = ask(url, key, FEED)
+        return str(asked["feed"]["head"])
+
+    before = head()
+    made: Any = ask(url, key, CUSTOMER, {"name": name})
+    ask(url, key, TASK, {"customer": made["customerUpsert"]["customer"]["id"]})
+    until = time.monotonic() + WAIT_SECONDS
+    while (now := head()) == before:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return now
+
+
 @dataclass
 class Ground:
     """Where a database stands, and where another is to stand after it is lost."""
@@ -97,6 +121,7 @@ def test_a_copy_taken_under_load_is_restored_and_what_was_under_way_goes_on(
             time.sleep(0.02)
         done("backup.sh", copy, ground.url)
         assert copy.stat().st_mode & 0o077 == 0  # it holds everybody's data
+        lost = _head_after(url, key, "Mei")
         before.kill9()
     ground.lose()
 
@@ -113,6 +138,15 @@ def test_a_copy_taken_under_load_is_restored_and_what_was_under_way_goes_on(
         assert figures["rows"] == str(ORDERS)
         customers: Any = ask(url, key, COUNT)
         assert customers["customers"]["totalCount"] == 5000
+        # The feed is past the place by now, and yet it is another: whoever followed there is told.
+        for name in ("Lan", "Yun"):
+            _head_after(url, key, name)
+        answer = httpx2.post(
+            f"{url}/graphql",
+            json={"query": FEED, "variables": {"after": lost}},
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        assert answer.json()["errors"][0]["extensions"]["code"] == "RESYNC_REQUIRED"
         assert after.stop() == 0
 
     over = script("restore.sh", copy, ground.new_url)

@@ -226,6 +226,40 @@ async def test_a_receiver_that_is_down_gets_everything_in_order_once_it_is_up(
     assert {message.id for message in receiver.heard} == ids
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_receiver_that_asks_for_a_pause_is_left_alone_until_then(
+    stage: Stage, receiver: Receiver, status: int
+) -> None:
+    receiver.answer, receiver.retry_after = lambda _: (status, b"later"), str(2 * 3600)
+    partner_ = await partner(stage, receiver)
+    first, second = await a_task(stage, "One"), await a_task(stage, "Two")
+    await settle(stage)
+    knocks = receiver.knocks
+    assert knocks, "it was tried"
+    await stage.advance(NOON + timedelta(hours=1, minutes=59))
+    assert receiver.knocks == knocks
+    assert set(await partner_.states()) == {"PENDING"}
+    receiver.answer, receiver.retry_after = lambda _: (204, b""), ""
+    receiver.heard.clear()
+    await stage.advance(NOON + timedelta(hours=2, minutes=1))
+    assert sorted(partner_.told()) == sorted([("task.opened", first), ("task.opened", second)])
+    assert (await partner_.seen())["failingSince"] is None
+
+
+async def test_a_pause_longer_than_the_day_does_not_keep_a_message_for_ever(
+    stage: Stage, receiver: Receiver
+) -> None:
+    receiver.answer, receiver.retry_after = lambda _: (429, b""), str(10**6)
+    partner_ = await partner(stage, receiver)
+    await a_task(stage, "One")
+    await settle(stage)
+    await stage.advance(NOON + timedelta(hours=23, minutes=59))
+    assert (receiver.knocks, (await partner_.seen())["enabled"]) == (1, True)
+    await stage.advance(NOON + timedelta(hours=24, minutes=1))
+    seen = await partner_.seen()
+    assert (receiver.knocks, seen["enabled"], seen["disabledReason"]) == (2, False, "FAILED_FOR_A_DAY")
+
+
 async def test_after_a_day_of_failure_it_is_disabled_with_the_reason_and_can_go_on(
     stage: Stage, receiver: Receiver
 ) -> None:

@@ -70,6 +70,25 @@ async def test_only_a_status_of_success_counts_and_a_redirect_is_not_followed(
         assert receiver.knocks == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "wait"),
+    [
+        (429, "90", 90),
+        (503, "90", 90),
+        (500, "90", None),
+        (200, "90", None),
+        (429, "soon", None),
+        (503, "", None),
+    ],
+)
+async def test_a_receiver_that_cannot_just_now_may_say_until_when(
+    status: int, said: str, wait: int | None
+) -> None:
+    async with receiving(answer=lambda _: (status, b""), retry_after=said) as receiver:
+        outcome = await sent(receiver.port)
+    assert outcome.wait == (None if wait is None else datetime.timedelta(seconds=wait))
+
+
 async def test_an_answer_of_a_gigabyte_is_left_off_after_a_megabyte() -> None:
     written = 0
 
