@@ -206,6 +206,8 @@ def distributed(
             "DATABASE_URL": postgres.url.replace(f":{postgres.port}/", f":{to_postgres.port}/"),
             "REDIS_URL": f"redis://127.0.0.1:{to_valkey.port}/0",
             "CARELINE_LEASE_SECONDS": str(lease),
+            "CARELINE_SOCKETS_PER_KEY": "400",
+            "CARELINE_SOCKETS_PER_WORKSPACE": "400",
             "CARELINE_WORKER_THREADS": str(threads),
             "CARELINE_FAULTS_TAMPER": tamper,
         }
