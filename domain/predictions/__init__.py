@@ -2,6 +2,7 @@
 
 from domain.predictions.actions import assumptions_set, refit
 from domain.predictions.lifetime_value import (
+    MOST_MINOR,
     Assumptions,
     AssumptionsVersion,
     LifetimeValue,
@@ -13,6 +14,7 @@ from domain.predictions.outcomes import Bucket, Holdout, Warned, WarningRule
 from domain.predictions.queries import Foretold, by_customer, is_stale, latest, page
 
 __all__ = [
+    "MOST_MINOR",
     "Assumptions",
     "AssumptionsVersion",
     "Bucket",

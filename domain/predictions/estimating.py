@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from domain.predictions import purchasing, spending, statements
-from domain.predictions.fitting import Array, Fit
+from domain.predictions.fitting import Array, Fit, NoFit
 from domain.predictions.purchasing import Histories, Purchasing
 from domain.predictions.spending import Means, Spending
 from domain.predictions.statements import Seen
@@ -56,7 +56,8 @@ class Estimate:
 async def estimate(seen: Seen) -> Estimate:
     """Fit both models to the orders up to a cut.
 
-    Refused with TOO_FEW_CUSTOMERS or TOO_FEW_REPEATERS where they cannot carry four and three parameters.
+    Refused with TOO_FEW_CUSTOMERS or TOO_FEW_REPEATERS where they cannot carry four and three parameters,
+    and with NO_FIT where from no start anything finite is found.
     """
     groups, resolution = await statements.histories(seen)
     table = _table(groups, ("repeats", "recency", "age", "customers"))
@@ -69,9 +70,12 @@ async def estimate(seen: Seen) -> Estimate:
     _enough("TOO_FEW_REPEATERS", spenders, LEAST_REPEATERS, "customers have paid on a second day", seen)
     histories = Histories(table["repeats"], table["recency"] / WEEK_DAYS, table["age"] / WEEK_DAYS, customers)
     means = Means(spent["repeats"], spent["spent"] / spent["repeats"], spent["customers"])
-    (bought, bought_fit), (paid, paid_fit) = await asyncio.to_thread(
-        lambda: (purchasing.fit(histories), spending.fit(means))
-    )
+    try:
+        (bought, bought_fit), (paid, paid_fit) = await asyncio.to_thread(
+            lambda: (purchasing.fit(histories), spending.fit(means))
+        )
+    except NoFit as error:
+        raise Refused("NO_FIT", str(error)) from error
     return Estimate(
         bought,
         bought_fit,

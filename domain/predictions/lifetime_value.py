@@ -111,13 +111,15 @@ def _whole(amount: Decimal) -> int:
     return int(amount.quantize(Decimal(1), ROUND_HALF_EVEN))
 
 
-async def assumptions(workspace_id: int) -> AssumptionsVersion:
-    """What holds now; the documents' where nothing was set."""
+async def assumptions(workspace_id: int, number: int | None = None) -> AssumptionsVersion:
+    """What holds now, or held in an earlier version; the documents' where nothing was set."""
     row = await db.one(
         """SELECT number, value FROM setting_versions
-           WHERE workspace_id = :workspace AND name = :name ORDER BY number DESC LIMIT 1""",
+           WHERE workspace_id = :workspace AND name = :name AND number <= :number
+           ORDER BY number DESC LIMIT 1""",
         workspace=workspace_id,
         name=SETTING,
+        number=2**31 - 1 if number is None else number,
     )
     if row is None:
         return AssumptionsVersion(0, Assumptions())

@@ -59,6 +59,7 @@ def plainly(model: Purchasing, history: History) -> float:
     )
 
 
+@settings(deadline=None)
 @given(MODELS, st.lists(histories(), min_size=1, max_size=40))
 def test_grouped_histories_have_the_likelihood_of_all_their_customers(
     model: Purchasing, customers: list[History]
@@ -78,6 +79,7 @@ def _slope_by_steps(value: Callable[[Any], float], point: list[float]) -> list[f
     return slopes
 
 
+@settings(deadline=None)
 @given(MODELS, histories())
 def test_the_slope_is_that_of_the_likelihood(model: Purchasing, history: History) -> None:
     point = [model.r, model.alpha, model.a, model.b]
@@ -88,6 +90,7 @@ def test_the_slope_is_that_of_the_likelihood(model: Purchasing, history: History
     assert exact == pytest.approx(near, rel=1e-3, abs=1e-3)
 
 
+@settings(deadline=None)
 @given(SPENDING, st.integers(1, 200), st.floats(0.01, 1e5))
 def test_the_slope_of_spending_is_that_of_its_likelihood(model: Spending, x: int, mean: float) -> None:
     one = np.array([float(x)]), np.array([mean])
@@ -98,6 +101,7 @@ def test_the_slope_of_spending_is_that_of_its_likelihood(model: Spending, x: int
     assert exact == pytest.approx(near, rel=1e-3, abs=1e-2)
 
 
+@settings(deadline=None)
 @given(MODELS, histories(), st.floats(0, 300))
 def test_a_longer_silence_never_makes_life_likelier(model: Purchasing, history: History, more: float) -> None:
     x, t_x, age = history
@@ -107,6 +111,7 @@ def test_a_longer_silence_never_makes_life_likelier(model: Purchasing, history: 
     assert x > 0 or now == 1  # who never bought again has had no occasion to stop
 
 
+@settings(deadline=None)
 @given(MODELS, histories(), st.floats(0.1, 300), st.floats(0.1, 300))
 def test_more_time_brings_more_orders_up_to_those_of_who_never_stops(
     model: Purchasing, history: History, within: float, more: float
@@ -119,6 +124,7 @@ def test_more_time_brings_more_orders_up_to_those_of_who_never_stops(
     assert later <= alive * rate * (within + more) * (1 + 1e-6)
 
 
+@settings(deadline=None)
 @given(MODELS, histories())
 def test_at_first_orders_come_at_the_rate_of_who_is_alive(model: Purchasing, history: History) -> None:
     one, moment = arrays(history), 1e-4 * model.alpha
@@ -129,6 +135,7 @@ def test_at_first_orders_come_at_the_rate_of_who_is_alive(model: Purchasing, his
         assert found == pytest.approx(alive * rate, rel=0.05)
 
 
+@settings(deadline=None)
 @given(MODELS, histories(), st.floats(0.1, 300), st.floats(0, 300))
 def test_quiet_is_whoever_has_stopped_and_some_more(
     model: Purchasing, history: History, within: float, more: float
@@ -141,7 +148,7 @@ def test_quiet_is_whoever_has_stopped_and_some_more(
     assert 1 - quiet <= purchasing.expected_orders(model, within, *one)[0] + 1e-9
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(MODELS, histories())
 def test_at_a_of_one_the_expectation_is_that_beside_it(model: Purchasing, history: History) -> None:
     one = arrays(history)
@@ -152,6 +159,7 @@ def test_at_a_of_one_the_expectation_is_that_beside_it(model: Purchasing, histor
     assert at == pytest.approx(beside, rel=0.01, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(SPENDING, st.integers(0, 200), st.floats(0.01, 1e5))
 def test_the_expected_value_lies_between_everybody_s_mean_and_one_s_own(
     model: Spending, x: int, mean: float

@@ -11,7 +11,7 @@ from domain import predictions, runs
 from domain.access import Role
 from domain.errors import Forbidden
 from domain.journal import JournalLine
-from domain.predictions import Prediction, PredictionModel
+from domain.predictions import Prediction, PredictionModel, estimating, fitting
 from domain.runs import Run, RunState, Work
 from tests.conftest import NOON, House, build_house
 from tests.domain.predictions.population import buyers, counted, oddities, refit, settled
@@ -112,6 +112,20 @@ async def test_too_few_who_came_back_are_refused_and_the_old_model_stays(house: 
     assert "0 customers have ordered on a second day" in run.errors[-1]["message"]
     assert await _all() == before
     assert await predictions.latest(other.id) is None
+
+
+async def test_what_cannot_be_fitted_is_refused_once_and_nothing_happens(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await settled(house.id, PEOPLE)
+
+    def nowhere(_: object) -> None:
+        raise fitting.NoFit("the likelihood is finite at none of the starts")
+
+    monkeypatch.setattr(estimating.spending, "fit", nowhere)
+    run = await refit(house.admin)
+    assert (run.state, run.error_code, run.attempt) == (RunState.FAILED, "NO_FIT", 1)
+    assert await _all() == [[], []]
 
 
 async def _stopping_after(monkeypatch: pytest.MonkeyPatch, pages: int, then: Any) -> None:
