@@ -23,6 +23,7 @@ from api.kpis import KpiMutations, KpiQueries, KpiSubscriptions
 from api.limits import Limits, Rationed
 from api.masking import Mask
 from api.metering import Metered
+from api.predictions import PredictionMutations, PredictionQueries, WorthMutations, WorthQueries
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
 from api.scalars import SCALARS
 from api.segments import SegmentMutations, SegmentQueries
@@ -38,6 +39,8 @@ QUERIES: list[type[Any]] = [
     CustomerQueries,
     ContactQueries,
     SegmentQueries,
+    PredictionQueries,
+    WorthQueries,
     TaskQueries,
     CampaignQueries,
     KpiQueries,
@@ -53,6 +56,8 @@ MUTATIONS: list[type[Any]] = [
     StandingMutations,
     ContactMutations,
     SegmentMutations,
+    PredictionMutations,
+    WorthMutations,
     TaskMutations,
     CampaignMutations,
     KpiMutations,

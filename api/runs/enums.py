@@ -45,5 +45,6 @@ publish(
         "FRIDAY_REVIEW": "A report on Friday at 09:00, for the review of the week.",
         "MONTH_REPORT": "A report at 18:00 on the last day of each month.",
         "QUARTER_REPORT": "A report at 18:00 on the last day of each quarter.",
+        "MONTHLY_REFIT": "The prediction models are fitted anew at 04:00 on the first day of each month.",
     },
 )

@@ -19,6 +19,7 @@ MODELS = [
     "domain.customers.models",
     "domain.contacts.models",
     "domain.segments.models",
+    "domain.predictions.models",
     "domain.tasks.models",
     "domain.campaigns.models",
     "domain.kpis.models",

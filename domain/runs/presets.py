@@ -16,6 +16,7 @@ class SchedulePreset(StrEnum):
     FRIDAY_REVIEW = "FRIDAY_REVIEW"
     MONTH_REPORT = "MONTH_REPORT"
     QUARTER_REPORT = "QUARTER_REPORT"
+    MONTHLY_REFIT = "MONTHLY_REFIT"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ PRESETS = {
     # C-42: a month ends on its last calendar day at 18:00.
     SchedulePreset.MONTH_REPORT: _report(Label("Monthly report", "月度报告"), "0 18 L * *"),
     SchedulePreset.QUARTER_REPORT: _report(Label("Quarterly report", "季度报告"), "0 18 L 3,6,9,12 *"),
+    SchedulePreset.MONTHLY_REFIT: Preset(
+        Label("Monthly prediction refit", "每月预测模型重估"), "prediction_refit", "0 4 1 * *", WEEK_SECONDS
+    ),
 }
 
 

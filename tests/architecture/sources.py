@@ -19,6 +19,7 @@ CONCEPTS = (
     "feedback",
     "loyalty",
     "segments",
+    "predictions",
     "alerts",
     "tasks",
     "campaigns",

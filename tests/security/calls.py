@@ -196,6 +196,8 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
             },
         },
         "segmentationThresholdsSet": {"input": {"newDays": 80}},
+        "clvSimulate": {"arpu": money, "input": {"retention": "0.65"}},
+        "clvAssumptionsSet": {"input": {"retention": "0.65"}},
         "taskCreate": {"input": {"customerId": ids["Customer"], "title": "Call"}},
         "taskAssign": {"id": ids["Task"]},
         "taskStart": {"id": ids["Task"]},
