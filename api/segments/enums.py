@@ -34,7 +34,9 @@ publish(
     {
         "CELL": "A cell of the lifecycle and value matrix.",
         "RFM_TIER": "A care tier.",
-        "PRESET": "A named rule.",
+        "PRESET": "A named rule that every workspace has.",
+        "RULE": "A rule of the workspace's own.",
+        "STATIC": "A list made by hand.",
     },
 )
 publish(
