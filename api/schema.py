@@ -25,7 +25,7 @@ from api.masking import Mask
 from api.metering import Metered
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
 from api.scalars import SCALARS
-from api.segments import SegmentMutations, SegmentQueries
+from api.segments import SegmentMutations, SegmentQueries, SegmentRuleMutations, SegmentRuleQueries
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
 from api.webhooks import Shaping, WebhookMutations, WebhookQueries
 from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
@@ -38,6 +38,7 @@ QUERIES: list[type[Any]] = [
     CustomerQueries,
     ContactQueries,
     SegmentQueries,
+    SegmentRuleQueries,
     TaskQueries,
     CampaignQueries,
     KpiQueries,
@@ -53,6 +54,7 @@ MUTATIONS: list[type[Any]] = [
     StandingMutations,
     ContactMutations,
     SegmentMutations,
+    SegmentRuleMutations,
     TaskMutations,
     CampaignMutations,
     KpiMutations,

@@ -14,7 +14,7 @@ from domain.segments.groups import (
     ensure,
     tier_key,
 )
-from domain.segments.judging import Judged, judge, rule_of
+from domain.segments.judging import Judged, judge, rule_lines
 from domain.segments.models import (
     BUILT_IN,
     LifecycleStage,
@@ -30,7 +30,7 @@ from domain.segments.models import (
 from domain.segments.picking import PickMode, pick
 from domain.segments.presets import PRESETS as SEGMENT_PRESETS
 from domain.segments.presets import SegmentPreset, install
-from domain.segments.previewing import Preview, preview
+from domain.segments.previewing import MOST_SHOWN, Preview, preview
 from domain.segments.queries import (
     Cell,
     Freshness,
@@ -60,13 +60,14 @@ from domain.segments.rules.conditions import CustomerDate, CustomerField, RfmRan
 from domain.segments.rules.documents import condition_of, document_of
 from domain.segments.strategies import STRATEGIES, Strategy, StrategySource, strategy
 from domain.segments.thresholds import PRESETS, SilverRule, Thresholds, ThresholdsVersion, camel
-from domain.segments.versions import Published, current, published
+from domain.segments.versions import Published, current, has_own, published
 
 __all__ = [
     "BUILT_IN",
     "GROUPS",
     "LIFECYCLE_LABELS",
     "MAKERS",
+    "MOST_SHOWN",
     "PRESETS",
     "SEGMENT_PRESETS",
     "STRATEGIES",
@@ -114,6 +115,7 @@ __all__ = [
     "find",
     "find_by_key",
     "freshness",
+    "has_own",
     "install",
     "judge",
     "latest",
@@ -134,7 +136,7 @@ __all__ = [
     "published",
     "recompute",
     "recompute_one",
-    "rule_of",
+    "rule_lines",
     "segments_by_customer",
     "strategy",
     "thresholds",

@@ -12,7 +12,7 @@ from domain.runs import Run
 from domain.segments import groups, versions
 from domain.segments.models import BUILT_IN, Segment, SegmentKind, SegmentVersion
 from domain.segments.rules.checks import Place, camel
-from domain.segments.rules.conditions import Condition, Owned, leaves, segments_of
+from domain.segments.rules.conditions import Condition, Member, Owned, placed, segments_of
 from domain.segments.rules.documents import FORM, condition_of, document_of
 
 KIND = "segments_evaluate"
@@ -215,16 +215,18 @@ def _names(name_en: str | None, name_zh: str | None, reasons: Reasons) -> tuple[
 
 
 async def check_names(workspace_id: int, condition: Condition, place: Place) -> None:
-    """Refuse a condition that names a segment or a member of staff who is not here."""
+    """Refuse a condition that names a segment or a member of staff who is not here, each at its place."""
     problems = []
-    wanted = segments_of(condition)
-    known = await Segment.by_ids(workspace_id, sorted(wanted))
-    if wanted - known.keys():
-        problems.append(Problem(ErrorCode.NOT_FOUND, "member: no such segment", place))
-    owners = {owner for leaf in leaves(condition) if isinstance(leaf, Owned) for owner in leaf.owner_ids}
-    for owner in sorted(owners):
-        if await workspaces.find_staff(workspace_id, owner) is None:
-            problems.append(Problem(ErrorCode.NOT_FOUND, "owner: no such member of staff", place))
-            break
+    known = await Segment.by_ids(workspace_id, sorted(segments_of(condition)))
+    for leaf, at in placed(condition, place):
+        if isinstance(leaf, Member) and leaf.segment_id not in known:
+            problems.append(Problem(ErrorCode.NOT_FOUND, "no such segment", (*at, "segmentId")))
+        elif isinstance(leaf, Owned):
+            for owner in leaf.owner_ids:
+                if await workspaces.find_staff(workspace_id, owner) is None:
+                    problems.append(
+                        Problem(ErrorCode.NOT_FOUND, "no such member of staff", (*at, "ownerIds"))
+                    )
+                    break
     if problems:
         raise DomainError.of(problems)

@@ -1,6 +1,6 @@
 """Says of one customer why they are in a segment or not: each condition, its value, its line, whether met."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,11 @@ from domain.segments import presets, versions
 from domain.segments.models import BUILT_IN, Membership, Segment, SegmentKind
 from domain.segments.queries import thresholds
 from domain.segments.rules.checks import Place
-from domain.segments.rules.compiling import Asked, Shown
+from domain.segments.rules.compiling import Asked, Compiled, Shown
 from domain.segments.rules.conditions import AllOf, AnyOf, Condition, Not
 from domain.segments.rules.documents import condition_of
 from domain.segments.rules.trees import compiled
+from domain.workspaces import Workspace
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,41 @@ class Verdict:
     lines: Sequence[Judged]
 
 
-async def rule_of(segment: Segment) -> Condition | None:
-    """The condition that a segment goes by; none for cells, tiers and lists made by hand."""
-    if segment.kind is SegmentKind.PRESET:
-        lines = (await thresholds(segment.workspace_id)).thresholds
-        return condition_of(presets.PRESETS[segment.key].rule(lines))
-    if segment.kind is not SegmentKind.RULE:
-        return None
-    version = (await versions.current(segment.workspace_id, [segment.id]))[segment.id]
-    return condition_of(version.document["rule"])
+async def _rules(workspace_id: int, ids: Collection[int]) -> dict[int, Condition]:
+    """The conditions that segments go by; nothing for cells, tiers and lists made by hand."""
+    found = await Segment.by_ids(workspace_id, list(ids))
+    own = [each.id for each in found.values() if each.kind is SegmentKind.RULE]
+    rules = {
+        segment_id: condition_of(version.document["rule"])
+        for segment_id, version in (await versions.current(workspace_id, own)).items()
+    }
+    built_in = [each for each in found.values() if each.kind is SegmentKind.PRESET]
+    if built_in:
+        lines = (await thresholds(workspace_id)).thresholds
+        rules |= {each.id: condition_of(presets.PRESETS[each.key].rule(lines)) for each in built_in}
+    return rules
+
+
+async def rule_lines(workspace_id: int, ids: Collection[int]) -> dict[int, list[Judged]]:
+    """The rule of each of these segments line by line, of no customer: nothing is found, nothing met."""
+    workspace = await workspaces.get(workspace_id)
+    as_of = await timekeeping.now(workspace_id)
+    found: dict[int, list[Judged]] = {segment_id: [] for segment_id in ids}
+    for segment_id, rule in (await _rules(workspace_id, ids)).items():
+        tests = _compiled(rule, workspace, as_of).tests
+        said = [Judged(test.place, test.name, None, test.threshold, False) for test in tests]
+        found[segment_id] = _joined(rule, said, ())
+    return found
+
+
+def _compiled(rule: Condition, workspace: Workspace, as_of: datetime) -> Compiled:
+    return compiled(
+        rule,
+        as_of,
+        timekeeping.zone(workspace.zone),
+        lambda minor: money.shown(minor, workspace.currency),
+        one_customer=True,
+    )
 
 
 async def judge(who: Principal, segment_id: int, customer_id: int) -> Verdict:
@@ -60,19 +87,13 @@ async def judge(who: Principal, segment_id: int, customer_id: int) -> Verdict:
     """
     segment = await Segment.load(who.workspace_id, segment_id)
     await customers.get(who, customer_id)
-    rule = await rule_of(segment)
+    rule = (await _rules(who.workspace_id, [segment.id])).get(segment.id)
     if rule is None:
         kind = "placement" if segment.kind in BUILT_IN else "list made by hand"
         raise Invalid(f"this segment has no rule: it is a {kind}", field="segmentId")
     workspace = await workspaces.get(who.workspace_id)
     as_of = await timekeeping.now(workspace.id)
-    found = compiled(
-        rule,
-        as_of,
-        timekeeping.zone(workspace.zone),
-        lambda minor: money.shown(minor, workspace.currency),
-        one_customer=True,
-    )
+    found = _compiled(rule, workspace, as_of)
     figures = ", ".join(
         f"{test.value} AS value_{number}, {test.holds} AS holds_{number}"
         for number, test in enumerate(found.tests)

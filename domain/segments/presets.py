@@ -162,7 +162,7 @@ async def install(who: Principal, keys: Collection[str]) -> list[Segment]:
     defining.check_maker(who)
     for key in keys:
         if key not in PRESETS:
-            raise Invalid(f"{key!r} is not one of {', '.join(PRESETS)}", field="keys")
+            raise Invalid(f"{key!r} is not one of {', '.join(PRESETS)}", field="key")
     async with db.transaction():
         await workspaces.hold(who.workspace_id)
         await groups.ensure(who.workspace_id)

@@ -40,6 +40,11 @@ async def current(workspace_id: int, segment_ids: Collection[int]) -> dict[int, 
     return {version.segment_id: version for version in db.hydrate(SegmentVersion, found)}
 
 
+async def has_own(workspace_id: int) -> bool:
+    """Whether a workspace has segments besides those that every one has."""
+    return await Segment.exists(workspace_id=workspace_id, kind__not_in=list(BUILT_IN))
+
+
 async def rules(workspace_id: int) -> dict[int, Condition]:
     """The condition of every rule segment, by its id and in the order in which they were made."""
     own = await Segment.filter(workspace_id=workspace_id, kind=SegmentKind.RULE).order_by("id")

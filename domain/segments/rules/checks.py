@@ -98,8 +98,7 @@ def several(read_one: Callable[[Any, Place], T]) -> Callable[[Any, Place], tuple
             raise Invalid(
                 f"{place[-1]} has at most {MOST_VALUES} values, got {len(value)}", field=said(place)
             )
-        found = [read_one(each, (*place, str(number))) for number, each in enumerate(value)]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(read_one(each, place) for each in value))
 
     return read
 

@@ -270,17 +270,18 @@ LEAVES: dict[str, type[Any]] = {
 NAMES = {kind: name for name, kind in LEAVES.items()}
 
 
-def leaves(condition: Condition) -> Iterator[Leaf]:
-    """Every leaf of a tree, from left to right."""
+def placed(condition: Condition, place: checks.Place = ()) -> Iterator[tuple[Leaf, checks.Place]]:
+    """Every leaf of a tree with its place, from left to right."""
     if isinstance(condition, AllOf | AnyOf):
-        for each in condition.parts:
-            yield from leaves(each)
+        name = "all" if isinstance(condition, AllOf) else "any"
+        for number, each in enumerate(condition.parts):
+            yield from placed(each, (*place, name, str(number)))
     elif isinstance(condition, Not):
-        yield from leaves(condition.part)
+        yield from placed(condition.part, (*place, "not"))
     else:
-        yield condition
+        yield condition, (*place, checks.camel(NAMES[type(condition)]))
 
 
 def segments_of(condition: Condition) -> set[int]:
     """The segments that a condition asks about."""
-    return {leaf.segment_id for leaf in leaves(condition) if isinstance(leaf, Member)}
+    return {leaf.segment_id for leaf, _ in placed(condition) if isinstance(leaf, Member)}

@@ -236,8 +236,8 @@ async def test_the_same_again_changes_nothing(house: House) -> None:
         ({"name_en": None}, "input.nameEn"),
         ({"name_en": "n" * 121}, "input.nameEn"),
         ({"rule": {"orders": {}}}, "input.rule.orders"),
-        ({"rule": {"member": {"segment_id": 4_000_000_000}}}, "input.rule"),
-        ({"rule": {"owner": {"owner_ids": [4_000_000_000]}}}, "input.rule"),
+        ({"rule": {"member": {"segment_id": 4_000_000_000}}}, "input.rule.member.segmentId"),
+        ({"rule": {"owner": {"owner_ids": [4_000_000_000]}}}, "input.rule.owner.ownerIds"),
     ],
 )
 async def test_what_will_not_do_is_refused_and_nothing_happens(
@@ -290,11 +290,11 @@ async def test_no_rule_reaches_into_another_workspace(house: House) -> None:
     assert await members(segment) == list(mine.values())
     shown = await segments.preview(house.admin, anybody)
     assert [customer.external_id for customer in shown.sample] == ["M"]
+    shown = await segments.preview(house.admin, {"member": {"segment_id": foreign.id}}, foreign.id)
+    assert (shown.customers, shown.departing, shown.looked_at) == (0, 0, 1)
     by_hand = await made(house, key="HAND")
     before = await snapshot()
     for refused in (
-        segments.preview(house.admin, {"member": {"segment_id": foreign.id}}),
-        segments.preview(house.admin, BUYERS, foreign.id),
         segments.create(house.admin, "SPY", name_en="Spy", rule={"member": {"segment_id": foreign.id}}),
         segments.create(
             house.admin, "SPY", name_en="Spy", rule={"owner": {"owner_ids": [other.admin.user_id]}}

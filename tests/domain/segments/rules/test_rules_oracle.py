@@ -78,7 +78,7 @@ async def test_rules_find_and_explain_what_a_plain_loop_does(
         wanted = [
             ids[each.person.name] for each in people if not each.person.excluded and fits(rule, each, known)
         ]
-        shown = await segments.preview(who, document, shown=50)
+        shown = await segments.preview(who, document)
         assert [customer.id for customer in shown.sample] == wanted
         assert (shown.customers, shown.entering, shown.departing) == (len(wanted), len(wanted), 0)
     await _published_and_explained(who, document, people, ids, wanted)
