@@ -26,7 +26,7 @@ from api.metering import Metered
 from api.predictions import PredictionMutations, PredictionQueries, WorthMutations, WorthQueries
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
 from api.scalars import SCALARS
-from api.segments import SegmentMutations, SegmentQueries
+from api.segments import SegmentMutations, SegmentQueries, SegmentRuleMutations, SegmentRuleQueries
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
 from api.webhooks import Shaping, WebhookMutations, WebhookQueries
 from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
@@ -39,6 +39,7 @@ QUERIES: list[type[Any]] = [
     CustomerQueries,
     ContactQueries,
     SegmentQueries,
+    SegmentRuleQueries,
     PredictionQueries,
     WorthQueries,
     TaskQueries,
@@ -56,6 +57,7 @@ MUTATIONS: list[type[Any]] = [
     StandingMutations,
     ContactMutations,
     SegmentMutations,
+    SegmentRuleMutations,
     PredictionMutations,
     WorthMutations,
     TaskMutations,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain import contacts, runs, tasks, timekeeping
+from domain import contacts, runs, segments, tasks, timekeeping
 from domain.access import Principal
 from domain.contacts import Purpose
 from domain.feeds import Reaction
@@ -44,7 +44,10 @@ async def _contact(who: Principal, line: JournalLine) -> None:
     await tasks.note_contact(who, line.customer_id, datetime.fromisoformat(line.data["occurred_at"]))
 
 
-async def _visits(who: Principal, line: JournalLine) -> None:
+async def _placed(who: Principal, line: JournalLine) -> None:
+    """Own segments may ask about placements; then the visits that each tier is promised."""
+    if await segments.has_own(who.workspace_id):
+        await segments.evaluate(who)
     await tasks.plan_visits(who)
 
 
@@ -56,6 +59,6 @@ REACTIONS: dict[str, Reaction] = {
     "lead.recorded": _lead,
     "order.delivered": _callback,
     "interaction.recorded": _contact,
-    "segmentation.published": _visits,
+    "segmentation.published": _placed,
     "run.failed": _failed,
 }

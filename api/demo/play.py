@@ -25,6 +25,8 @@ from domain.workspaces import Workspace
 NAME = "CDNOW (demonstration)"
 ZONE, CURRENCY = "America/New_York", "USD"
 PRESET = "CDNOW_USD"
+PRESETS = ("HIGH_FREQUENCY", "CHURN_RISK")
+"""Named segments of the documents that are taken on as the workspace's own rules."""
 STAFF = {
     "Olivia Owens": Role.OWNER,
     "Ada Admin": Role.ADMIN,
@@ -159,6 +161,7 @@ async def _fill(client: Client, console: Console, csv_file: Path, as_is: bool) -
     await _once(
         client, console, "segmentation_recompute", "placing customers", lambda: start("segmentationRecompute")
     )
+    await _once(client, console, "segments_evaluate", "filling segments", lambda: _segments(client))
     await _once(client, console, "cadence_plan", "planning visits", lambda: start("visitsPlan"))
     campaign_id = await _campaign(client)
     await _once(
@@ -179,6 +182,17 @@ async def _share_out() -> None:
     staff = await workspaces.staff(workspace.id)
     executors = [user.id for user in staff if user.role is Role.EXECUTOR]
     await customers.share_out(system(workspace.id), executors)
+
+
+async def _segments(client: Client) -> str:
+    """Take two presets on; the run that fills the last of them."""
+    done = {}
+    for preset in PRESETS:
+        taken = await client.change("segmentPresetInstall", "segment { id }", passed=f'key: "{preset}"')
+        done = await client.change(
+            "segmentRecompute", "run { id }", "$id: ID!", "id: $id", id=taken["segment"]["id"]
+        )
+    return str(done["run"]["id"])
 
 
 async def _campaign(client: Client) -> str:

@@ -12,6 +12,7 @@ async def show(client: Client) -> list[str]:
         "{ dashboard { customerCount orderCount orderTotal { amount currency } } "
         "strategyMatrix { lifecycleStage valueLevel count } "
         "segments(where: {kind: {eq: RFM_TIER}}) { nodes { key memberCount } } "
+        "own: segments(where: {kind: {eq: RULE}}) { nodes { key memberCount } } "
         "tasks(where: {state: {eq: OPEN}}) { totalCount } "
         # Never the first touch: whoever completes that one waits in vain for its escalation.
         "visits: tasks(where: {state: {eq: OPEN}, kind: {eq: VISIT}}, first: 1) { nodes { id } } "
@@ -22,6 +23,7 @@ async def show(client: Client) -> list[str]:
     tiers = "  ".join(
         f"{s['key'].removeprefix('tier:')} {s['memberCount']:,}" for s in data["segments"]["nodes"]
     )
+    own = "  ".join(f"{s['key']} {s['memberCount']:,}" for s in data["own"]["nodes"])
     total = board["orderTotal"]
     task = next(iter(data["visits"]["nodes"]), {"id": "…"})
     report = next(iter(data["reports"]["nodes"]), {"html": {"url": "…"}})
@@ -34,6 +36,7 @@ async def show(client: Client) -> list[str]:
         "customers by stage and value  " + "".join(f"{level:>10}" for level in LEVELS),
         *(f"  {stage:<28}" + "".join(f"{cells[stage, level]:>10,}" for level in LEVELS) for stage in STAGES),
         f"care tiers  {tiers}   open tasks {data['tasks']['totalCount']:,}",
+        f"segments    {own}",
         f"report        curl -s {{url}}{report['html']['url']} -H '{head}' -o report.html",
         f"query         curl -s {{url}}/graphql -H '{head}' -H 'Content-Type: application/json' -d "
         '\'{"query":"{ tasks(first: 3) { nodes { id title dueAt assignee { name } customer { externalId rfm { tier } } } } }"}\'',

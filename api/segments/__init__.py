@@ -2,6 +2,7 @@
 
 from api.segments.fields import SegmentMutations, SegmentQueries
 from api.segments.placement import CustomerSegments, MembershipPeriod, Rfm
+from api.segments.rules import SegmentRuleMutations, SegmentRuleQueries, SegmentRules
 from api.segments.types import Segment, StrategyCell
 
 __all__ = [
@@ -11,5 +12,8 @@ __all__ = [
     "Segment",
     "SegmentMutations",
     "SegmentQueries",
+    "SegmentRuleMutations",
+    "SegmentRuleQueries",
+    "SegmentRules",
     "StrategyCell",
 ]

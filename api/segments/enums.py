@@ -34,7 +34,9 @@ publish(
     {
         "CELL": "A cell of the lifecycle and value matrix.",
         "RFM_TIER": "A care tier.",
-        "PRESET": "A named rule.",
+        "PRESET": "A named rule that every workspace has.",
+        "RULE": "A rule of the workspace's own.",
+        "STATIC": "A list made by hand.",
     },
 )
 publish(
@@ -58,5 +60,44 @@ publish(
         "LIFECYCLE": "The lifecycle stage.",
         "VALUE": "The value level.",
         "TIER": "The RFM tier.",
+    },
+)
+publish(
+    segments.CustomerField,
+    "What may be known of a customer, or not.",
+    {
+        "NAME": "The name.",
+        "COMPANY": "The company.",
+        "PHONE": "A telephone number.",
+        "EMAIL": "An e-mail address.",
+        "OWNER": "Who looks after them.",
+    },
+)
+publish(
+    segments.CustomerDate,
+    "An instant on a customer's record.",
+    {
+        "REGISTERED_AT": "When they became known.",
+        "CANCELLED_AT": "When they said goodbye.",
+        "LAST_INTERACTION_AT": "When they were last heard of; who never was, since they became known.",
+    },
+)
+publish(
+    segments.RfmRank,
+    "A place among all customers.",
+    {
+        "RECENCY": "By the last order.",
+        "FREQUENCY": "By the number of orders in twelve months.",
+        "MONETARY": "By the spend in twelve months.",
+        "COMPOSITE": "By the sum of the three ranks.",
+    },
+)
+publish(
+    segments.PickMode,
+    "What a change of a list does with those it names.",
+    {
+        "ADD": "They are added.",
+        "REPLACE": "They take the place of all others.",
+        "REMOVE": "They are taken out.",
     },
 )

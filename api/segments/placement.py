@@ -16,7 +16,7 @@ from api.runs.types import Run
 from api.scalars import Money, money
 from api.segments import reading
 from api.segments.types import Segment, StrategyCell, cell
-from domain import runs, segments, timekeeping
+from domain import customers, runs, segments, timekeeping
 from domain.errors import DomainError
 from domain.paging import Order
 from domain.segments import Decides, LifecycleStage, RfmTier, ValueLevel
@@ -48,6 +48,10 @@ class MembershipPeriod:
     @strawberry.field(description="The segment.", metadata=one(segments.Segment, "segment_id"))
     async def segment(self: Any, info: Info) -> Segment:
         return cast(Segment, await load(info, segments.Segment.by_ids, self.segment_id))
+
+    @strawberry.field(description="The customer.", metadata=one(customers.Customer, "customer_id"))
+    async def customer(self: Any, info: Info) -> Customer:
+        return cast(Customer, await load(info, customers.Customer.by_ids, self.customer_id))
 
     @strawberry.field(description="The run that began it.", metadata=one(runs.Run, "entered_run_id"))
     async def entered_by(self: Any, info: Info) -> Run:

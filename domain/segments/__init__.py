@@ -1,6 +1,8 @@
 """Which group each customer is in: the 5x3 matrix, care tiers, segments and their history."""
 
 from domain.segments.actions import recompute, thresholds_set
+from domain.segments.defining import MAKERS, create, evaluate, recompute_one, update
+from domain.segments.evaluating import moved
 from domain.segments.explain import Condition, Decides, explain, explanations
 from domain.segments.groups import (
     GROUPS,
@@ -12,7 +14,9 @@ from domain.segments.groups import (
     ensure,
     tier_key,
 )
+from domain.segments.judging import Judged, judge, rule_lines
 from domain.segments.models import (
+    BUILT_IN,
     LifecycleStage,
     Membership,
     Placement,
@@ -20,8 +24,13 @@ from domain.segments.models import (
     Segment,
     Segmentation,
     SegmentKind,
+    SegmentVersion,
     ValueLevel,
 )
+from domain.segments.picking import PickMode, pick
+from domain.segments.presets import PRESETS as SEGMENT_PRESETS
+from domain.segments.presets import SegmentPreset, install
+from domain.segments.previewing import MOST_SHOWN, Preview, preview
 from domain.segments.queries import (
     Cell,
     Freshness,
@@ -36,6 +45,7 @@ from domain.segments.queries import (
     member_ids_after,
     member_of,
     members,
+    memberships_in,
     memberships_of,
     page,
     placed,
@@ -45,26 +55,44 @@ from domain.segments.queries import (
     tier_counts,
     transitions,
 )
+from domain.segments.rules.conditions import Condition as RuleCondition
+from domain.segments.rules.conditions import CustomerDate, CustomerField, RfmRank
+from domain.segments.rules.documents import condition_of, document_of
 from domain.segments.strategies import STRATEGIES, Strategy, StrategySource, strategy
 from domain.segments.thresholds import PRESETS, SilverRule, Thresholds, ThresholdsVersion, camel
+from domain.segments.versions import Published, current, has_own, published
 
 __all__ = [
+    "BUILT_IN",
     "GROUPS",
     "LIFECYCLE_LABELS",
+    "MAKERS",
+    "MOST_SHOWN",
     "PRESETS",
+    "SEGMENT_PRESETS",
     "STRATEGIES",
     "TIER_LABELS",
     "VALUE_LABELS",
     "Cell",
     "Condition",
+    "CustomerDate",
+    "CustomerField",
     "Decides",
     "Freshness",
+    "Judged",
     "LifecycleStage",
     "Membership",
+    "PickMode",
     "Placement",
+    "Preview",
+    "Published",
+    "RfmRank",
     "RfmTier",
+    "RuleCondition",
     "Segment",
     "SegmentKind",
+    "SegmentPreset",
+    "SegmentVersion",
     "Segmentation",
     "SilverRule",
     "Strategy",
@@ -76,12 +104,20 @@ __all__ = [
     "camel",
     "cell_key",
     "cell_of",
+    "condition_of",
+    "create",
+    "current",
+    "document_of",
     "ensure",
+    "evaluate",
     "explain",
     "explanations",
     "find",
     "find_by_key",
     "freshness",
+    "has_own",
+    "install",
+    "judge",
     "latest",
     "matrix",
     "member_count",
@@ -89,11 +125,18 @@ __all__ = [
     "member_ids_after",
     "member_of",
     "members",
+    "memberships_in",
     "memberships_of",
+    "moved",
     "page",
+    "pick",
     "placed",
     "placements_by_customer",
+    "preview",
+    "published",
     "recompute",
+    "recompute_one",
+    "rule_lines",
     "segments_by_customer",
     "strategy",
     "thresholds",
@@ -101,4 +144,5 @@ __all__ = [
     "tier_counts",
     "tier_key",
     "transitions",
+    "update",
 ]

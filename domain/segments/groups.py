@@ -2,7 +2,7 @@
 
 from domain import db, timekeeping
 from domain.language import Label
-from domain.segments.models import LifecycleStage, RfmTier, SegmentKind, ValueLevel
+from domain.segments.models import BUILT_IN, LifecycleStage, RfmTier, SegmentKind, ValueLevel
 
 LIFECYCLE_LABELS = {
     LifecycleStage.NEW: Label("New", "新客户"),
@@ -58,7 +58,11 @@ GROUPS = _all()
 
 async def ensure(workspace_id: int) -> None:
     """Have all of them stand in a workspace; those that stand already are left as they are."""
-    standing = await db.value("SELECT COUNT(*) FROM segments WHERE workspace_id = :id", id=workspace_id)
+    standing = await db.value(
+        "SELECT COUNT(*) FROM segments WHERE workspace_id = :id AND kind IN :kinds",
+        id=workspace_id,
+        kinds=[kind.value for kind in BUILT_IN],
+    )
     if standing >= len(GROUPS):
         return
     now = timekeeping.machine_now()

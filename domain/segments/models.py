@@ -40,6 +40,12 @@ class SegmentKind(StrEnum):
     CELL = "CELL"
     RFM_TIER = "RFM_TIER"
     PRESET = "PRESET"
+    RULE = "RULE"
+    STATIC = "STATIC"
+
+
+BUILT_IN = (SegmentKind.CELL, SegmentKind.RFM_TIER, SegmentKind.PRESET)
+"""The kinds that the recompute of all placements fills; the others are a workspace's own."""
 
 
 class Segment(Record):
@@ -152,3 +158,73 @@ class Segmentation(Model):
             Index(("workspace_id", "run_id"), "segmentations_run", unique=True),
             Index(("workspace_id", "id"), "segmentations_latest"),
         ]
+
+
+class SegmentVersion(Model):
+    """One version of what a workspace's own segment holds: a rule, or what was done to a list by hand."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    segment_id = Reference("segments")
+    number = fields.IntField()
+    document = Document()
+    actor = fields.CharField(max_length=64)
+    created_at = Instant()
+
+    class Meta:
+        table = "segment_versions"
+        indexes = [Index(("workspace_id", "segment_id", "number"), "segment_versions_number", unique=True)]
+
+
+class SegmentPick(Model):
+    """A customer picked by hand for a STATIC segment; whoever is no longer counted is picked still."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    segment_id = Reference("segments")
+    customer_id = Reference("customers")
+
+    class Meta:
+        table = "segment_picks"
+        indexes = [
+            Index(("workspace_id", "segment_id", "customer_id"), "segment_picks_customer", unique=True)
+        ]
+
+
+class SegmentMove(Model):
+    """A customer who is to enter a segment or leave it, worked out by a run and not yet published."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    run_id = Reference("runs")
+    segment_id = Reference("segments")
+    customer_id = Reference("customers")
+    enters = fields.BooleanField()
+
+    class Meta:
+        table = "segment_moves"
+        indexes = [
+            Index(
+                ("workspace_id", "segment_id", "run_id", "customer_id"), "segment_moves_customer", unique=True
+            )
+        ]
+
+
+class SegmentPublication(Model):
+    """One publishing of a workspace's own segment: of which version, as of when, and what it moved."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    segment_id = Reference("segments")
+    run_id = Reference("runs")
+    number = fields.IntField()
+    as_of = Instant()
+    computed_at = Instant()
+    milliseconds = fields.IntField()
+    members = fields.BigIntField()
+    entered = fields.BigIntField()
+    departed = fields.BigIntField()
+
+    class Meta:
+        table = "segment_publications"
+        indexes = [Index(("workspace_id", "segment_id", "id"), "segment_publications_latest")]

@@ -10,7 +10,7 @@ from domain import customers, db, reading, timekeeping
 from domain.access import Principal
 from domain.paging import Order, Page, Slice
 from domain.paging import page as paged
-from domain.segments.groups import GROUPS, cell_of
+from domain.segments.groups import cell_of
 from domain.segments.models import (
     LifecycleStage,
     Membership,
@@ -24,6 +24,8 @@ from domain.segments.thresholds import DEFAULT_PRESET, SETTING, Thresholds, Thre
 
 STALE_AFTER = timedelta(hours=36)
 """One nightly recompute may be missed before its results count as stale."""
+
+LONGEST_KEY = 64
 
 Cell = tuple[LifecycleStage, ValueLevel]
 
@@ -77,7 +79,9 @@ async def find(workspace_id: int, segment_id: int) -> Segment | None:
 
 
 async def find_by_key(workspace_id: int, key: str) -> Segment | None:
-    return await reading.one(Segment.filter(workspace_id=workspace_id, key=key)) if key in GROUPS else None
+    if len(key) > LONGEST_KEY:
+        return None
+    return await reading.one(Segment.filter(workspace_id=workspace_id, key=key))
 
 
 async def page(who: Principal, where: Q, order: Order, part: Slice) -> Page[Segment]:
@@ -196,6 +200,12 @@ async def memberships_of(who: Principal, customer_id: int, part: Slice) -> Page[
     """A customer's stays in segments, those that have ended too, latest first."""
     query = Membership.filter(workspace_id=who.workspace_id, customer_id=customer_id)
     return await paged(query, Order("id", descending=True), part)
+
+
+async def memberships_in(who: Principal, segment_id: int, part: Slice) -> Page[Membership]:
+    """The stays that last in a segment, in the order in which its members were added."""
+    query = Membership.filter(workspace_id=who.workspace_id, segment_id=segment_id, left_at__isnull=True)
+    return await paged(query, Order("customer_id"), part)
 
 
 async def transitions(workspace_id: int, since: datetime, until: datetime) -> Sequence[Transition]:

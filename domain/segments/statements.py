@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain import db, timekeeping
+from domain.segments.models import BUILT_IN
 from domain.segments.thresholds import SilverRule, Thresholds
 from domain.timekeeping import Span
 
@@ -40,6 +41,8 @@ _DIFFERS = " OR ".join(f"placements.{name} IS DISTINCT FROM d.{name}" for name i
 _IN = """CASE s.key WHEN 'VIP' THEN p.vip WHEN 'PROFIT_KEY' THEN p.profit_key WHEN 'NEW_3M' THEN p.new_3m
   ELSE s.key IN ('cell:' || p.lifecycle || ':' || p.value_level, 'tier:' || p.tier) END"""
 """Whether placement p belongs to segment s; unknown where there is no placement."""
+_BUILT_IN = f"s.kind IN {tuple(kind.value for kind in BUILT_IN)}"
+"""Placements fill these; a workspace's own segments are filled by their own runs."""
 
 
 def _passed(moment: str, name: str, spans: Sequence[Span]) -> tuple[str, dict[str, Any]]:
@@ -205,7 +208,7 @@ async def move_members(workspace_id: int, run_id: int, as_of: datetime, reason: 
         f"""UPDATE memberships SET left_at = :as_of, left_run_id = :run
             WHERE workspace_id = :workspace AND left_at IS NULL AND id IN (
               SELECT m.id FROM memberships m
-              JOIN segments s ON s.workspace_id = m.workspace_id AND s.id = m.segment_id
+              JOIN segments s ON s.workspace_id = m.workspace_id AND s.id = m.segment_id AND {_BUILT_IN}
               LEFT JOIN placements p ON p.workspace_id = m.workspace_id AND p.customer_id = m.customer_id
               WHERE m.workspace_id = :workspace AND m.left_at IS NULL
                 AND (p.id IS NULL OR (p.run_id = :run AND NOT ({_IN}))))""",
@@ -215,7 +218,8 @@ async def move_members(workspace_id: int, run_id: int, as_of: datetime, reason: 
         f"""INSERT INTO memberships
               (workspace_id, segment_id, customer_id, entered_at, entered_run_id, reason)
             SELECT p.workspace_id, s.id, p.customer_id, :as_of, p.run_id, :reason
-            FROM placements p JOIN segments s ON s.workspace_id = p.workspace_id AND {_IN}
+            FROM placements p
+            JOIN segments s ON s.workspace_id = p.workspace_id AND {_BUILT_IN} AND {_IN}
             WHERE p.workspace_id = :workspace AND p.run_id = :run AND NOT EXISTS (
               SELECT 1 FROM memberships m WHERE m.workspace_id = p.workspace_id
                 AND m.segment_id = s.id AND m.customer_id = p.customer_id AND m.left_at IS NULL)""",

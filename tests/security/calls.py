@@ -17,6 +17,8 @@ ID_OF = {
     "teamId": "Team",
     "teamIds": "Team",
     "memberIds": "User",
+    "ownerIds": "User",
+    "customerIds": "Customer",
     "segmentId": "Segment",
     "customerId": "Customer",
     "fileId": "File",
@@ -33,6 +35,9 @@ ID_OF_FIELD = {
     "run": "Run",
     "customer": "Customer",
     "segment": "Segment",
+    "segmentUpdate": "Segment",
+    "segmentRecompute": "Segment",
+    "segmentMembersChange": "Segment",
     "task": "Task",
     "campaign": "Campaign",
     "report": "Report",
@@ -73,6 +78,8 @@ ID_OF_FIELD = {
 }
 """The type of the argument `id` of a root field."""
 
+RULE = {"orders": {"count": {"gte": 1}}}
+
 ANY_ID = {("node", "id"), ("nodes", "ids")}
 """Arguments that take the id of any object."""
 
@@ -111,6 +118,8 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "order": {"externalId": "O-1"},
         "lead": {"externalId": "L-1"},
         "segment": {"key": "NEW_3M"},
+        "segmentPreview": {"rule": RULE, "segmentId": ids["Segment"]},
+        "segmentExplain": {"segmentId": ids["Segment"], "customerId": ids["Customer"]},
         "segmentTransitions": {"since": EARLIER, "until": LATER},
         "kpi": {"code": "VISIT_COVERAGE"},
         "node": {"id": ids["Task"]},
@@ -198,6 +207,15 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "segmentationThresholdsSet": {"input": {"newDays": 80}},
         "clvSimulate": {"arpu": money, "input": {"retention": "0.65"}},
         "clvAssumptionsSet": {"input": {"retention": "0.65"}},
+        "segmentCreate": {"input": {"key": "SECOND", "nameEn": "Second", "rule": RULE}},
+        "segmentUpdate": {"id": ids.get("OwnSegment", ids["Segment"]), "input": {"nameEn": "Other"}},
+        "segmentRecompute": {"id": ids.get("OwnSegment", ids["Segment"])},
+        "segmentMembersChange": {
+            "id": ids.get("ListSegment", ids["Segment"]),
+            "mode": "ADD",
+            "input": {"customerIds": [ids["Customer"]]},
+        },
+        "segmentPresetInstall": {"key": "ACTIVE"},
         "taskCreate": {"input": {"customerId": ids["Customer"], "title": "Call"}},
         "taskAssign": {"id": ids["Task"]},
         "taskStart": {"id": ids["Task"]},

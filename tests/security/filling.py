@@ -85,6 +85,9 @@ async def fill(house: House) -> None:
         file = await files.save(who, "orders.csv", "text/csv", "upload", content)
         await perform(await customers.import_orders(who, file.id))
     await runs.create_schedule(who, preset=SchedulePreset.MONTH_REPORT)
+    for key, rule in (("OWN", {"tags": {"any": ["a"]}}), ("LIST", None)):
+        _, run = await segments.create(who, key, name_en=key, rule=rule)
+        await perform(run)
     await workspaces.create_key(who, name="program", role=Role.PLANNER)
     webhook, _ = await webhooks.create(
         who, name="CRM", url="https://crm.invalid/hook", topics=["tasks"], role=Role.PLANNER
@@ -133,6 +136,10 @@ async def an_id_of_each_type(house: House) -> dict[str, str]:
     found["Colleague"] = global_id("User", house.staff[Role.SUPPORT].id)
     failed = await Run.get(workspace_id=house.id, state=RunState.FAILED)
     found["FailedRun"] = global_id("Run", failed.id)
+    for key in ("Own", "List"):
+        segment = await segments.find_by_key(house.id, key.upper())
+        assert segment is not None
+        found[f"{key}Segment"] = global_id("Segment", segment.id)
     return found | {"Segment": global_id("Segment", reached.segment_id), "File": global_id("File", file.id)}
 
 

@@ -42,8 +42,10 @@ class Leaf:
     path: tuple[str, ...]
     scalar: str
     listed: bool
-    alone: bool = False
-    """Whether its input object takes exactly one of its fields."""
+    alone: tuple[bool, ...] = ()
+    """For each step of the path, whether the input object there takes exactly one of its fields."""
+    nesting: tuple[str, ...] = ()
+    """The input types on the way that may stand in themselves."""
 
     @property
     def name(self) -> str:
@@ -51,17 +53,23 @@ class Leaf:
 
 
 def _leaves(
-    kind: Any, path: tuple[str, ...], seen: tuple[str, ...] = (), alone: bool = False
+    kind: Any,
+    path: tuple[str, ...],
+    seen: tuple[str, ...] = (),
+    alone: tuple[bool, ...] = (False,),
+    nesting: tuple[str, ...] = (),
 ) -> Iterator[Leaf]:
     named: Any = get_named_type(kind)
     if not isinstance(named, GraphQLInputObjectType):
         bare = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
-        yield Leaf(path, named.name, isinstance(bare, GraphQLList), alone)
+        yield Leaf(path, named.name, isinstance(bare, GraphQLList), alone, nesting)
     elif named.name not in seen:  # filters nest in themselves
         definition = named.extensions.get("strawberry-definition")
-        alone = definition is not None and definition.is_one_of
+        one = definition is not None and definition.is_one_of
+        if any(get_named_type(field.type) is named for field in named.fields.values()):
+            nesting = (*nesting, named.name)
         for name, field in named.fields.items():
-            yield from _leaves(field.type, (*path, name), (*seen, named.name), alone)
+            yield from _leaves(field.type, (*path, name), (*seen, named.name), (*alone, one), nesting)
 
 
 def leaves(field: GraphQLField) -> list[Leaf]:
@@ -84,10 +92,13 @@ def with_value(arguments: dict[str, Any], leaf: Leaf, value: Any) -> dict[str, A
     *outer, last = leaf.path
     changed = dict(arguments)
     inner = changed
-    for name in outer:
-        inner[name] = dict(inner.get(name) or {})
-        inner = inner[name]
-    if leaf.alone:
+    for name, alone in zip(outer, leaf.alone, strict=False):
+        kept = dict(inner.get(name) or {})
+        if alone:
+            inner.clear()
+        inner[name] = kept
+        inner = kept
+    if leaf.alone and leaf.alone[-1]:
         inner.clear()
     inner[last] = [value] if leaf.listed else value
     return changed

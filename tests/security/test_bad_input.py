@@ -55,9 +55,12 @@ WITH = {"silentMonths": "churnedMonths", "newDays": "silentMonths"}
 
 
 def places(operation: str) -> Iterator[tuple[str, Leaf]]:
+    """Every place; an input that nests in itself is walked where it is met first, and there in all its parts."""
+    met: dict[str, str] = {}
     for name, field in surface.root(operation).fields.items():
         for leaf in surface.leaves(field):
-            yield name, leaf
+            if all(met.setdefault(kind, name) == name for kind in leaf.nesting):
+                yield name, leaf
 
 
 def never_good(leaf: Leaf) -> list[Any]:
