@@ -38,6 +38,8 @@ class Subscriber:
         self._behind_since: float | None = None
         self._position: int | None = None
         self._first = True
+        self._paid = False
+        """Whether its points were taken: once, however often it is replayed to."""
 
     async def pushes(self) -> AsyncGenerator[Push, None]:
         """Everything it is to hear, in the order of the feed, once."""
@@ -88,23 +90,29 @@ class Subscriber:
                 self._position = member.position
 
     async def _replayed(self, tail: Tail, standing: Standing) -> AsyncGenerator[Push, None]:
-        """What the journal holds behind its place, made for this subscriber alone."""
-        reader = Reader(tail, self._position, replaying=True)
-        start = self._asking(standing).start(reader, paid=not self._first)
-        async with contextlib.aclosing(settled(start)) as results:
-            async for result in results:
-                if (end := await self._end(standing)) is not None:
-                    yield end
-                    return
-                if is_request_error(result):
-                    yield pushed(result, first=self._first)
-                    self._position = None
-                    return
-                behind = {"feed": {"behind": True}} if self._behind_since is not None else None
-                yield told(result, behind)
-                self._first = False
-        self._first = False
-        self._position = reader.position
+        """What the journal holds behind its place, made for this subscriber alone, as it may see it now."""
+        changed = True
+        while changed:
+            changed, scope = False, standing.scope
+            reader = Reader(tail, self._position, replaying=True)
+            start = self._asking(standing).start(reader, paid=self._paid)
+            async with contextlib.aclosing(settled(start)) as results:
+                async for result in results:
+                    if (end := await self._end(standing)) is not None:
+                        yield end
+                        return
+                    if is_request_error(result):
+                        yield pushed(result, first=self._first)
+                        self._position = None
+                        return
+                    self._paid = True
+                    if changed := standing.scope is not scope:
+                        break  # what was made for what it was is not for what it is
+                    behind = {"feed": {"behind": True}} if self._behind_since is not None else None
+                    yield told(result, behind)
+                    self._first = False
+            self._position = reader.done if changed else reader.position
+        self._first, self._paid = False, True
 
     def _asking(self, standing: Standing) -> Asking:
         hub = self._hub
