@@ -30,7 +30,10 @@ from domain.contacts import Channel
 from tests.servers.process import free_port
 
 QUERY = "subscription { taskChanged { cursor at change task { id title state dueAt customer { id name } } } }"
-MANY = {f"CARELINE_SOCKETS_PER_{each}": "100000" for each in ("KEY", "WORKSPACE", "PROCESS")}
+MANY = {
+    f"CARELINE_{each}": "100000"
+    for each in ("SOCKETS_PER_KEY", "SOCKETS_PER_WORKSPACE", "SOCKETS_PER_PROCESS", "STREAMS_PER_WORKSPACE")
+}
 SETTLE_SECONDS = 1.0
 NAMES = ("strawberry-graphql", "uvicorn", "websockets", "asyncpg")
 

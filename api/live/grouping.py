@@ -1,15 +1,27 @@
 """Which subscriptions are the same: their operation, their variables, and what their readers may see."""
 
-import re
-from collections.abc import Mapping
+from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType, VariableNode, parse
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    Visitor,
+    parse,
+    visit,
+)
 
 from api.edge.reading import Asked
 
 MOST_TOKENS = 2_000
+TEXTS, LONGEST = 512, 4_096
+"""So many texts are remembered, and only such as have so few characters."""
 Shape = tuple[str, str | None, bytes]
 
 
@@ -20,15 +32,36 @@ def shape_of(asked: Asked) -> Shape | None:
     """
     if not asked.query or "subscription" not in asked.query:
         return None
+    read = _remembered if len(asked.query) <= LONGEST else _places
     try:
-        document = parse(asked.query, max_tokens=MOST_TOKENS, no_location=True)
-        operation = _operation(document.definitions, asked.operation_name)
-        if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
+        places = read(asked.query, asked.operation_name)
+        if places is None:
             return None
-        variables = _without_places(operation, asked.query, asked.variables or {})
+        variables = {name: value for name, value in (asked.variables or {}).items() if name not in places}
         return asked.query, asked.operation_name, orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
     except (GraphQLError, RecursionError, TypeError, ValueError):
         return None
+
+
+def _places(query: str, name: str | None) -> frozenset[str] | None:
+    """The variables that say only where in the feed to begin; none where it is no subscription."""
+    document = parse(query, max_tokens=MOST_TOKENS, no_location=True)
+    operation = _operation(document.definitions, name)
+    if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
+        return None
+    places = {
+        argument.value.name.value
+        for field in operation.selection_set.selections
+        if isinstance(field, FieldNode)
+        for argument in field.arguments or ()
+        if argument.name.value == "after" and isinstance(argument.value, VariableNode)
+    }
+    # Declared once and used once: one that is used elsewhere too may change what is shown.
+    named = _named(document)
+    return frozenset(name for name in places if named[name] == 2)
+
+
+_remembered = lru_cache(maxsize=TEXTS)(_places)
 
 
 def _operation(definitions: Any, name: str | None) -> OperationDefinitionNode | None:
@@ -38,17 +71,17 @@ def _operation(definitions: Any, name: str | None) -> OperationDefinitionNode | 
     return operations[0] if len(operations) == 1 else None
 
 
-def _without_places(
-    operation: OperationDefinitionNode, query: str, variables: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The variables without those that say only where in the feed to begin."""
-    places = {
-        argument.value.name.value
-        for field in operation.selection_set.selections
-        if isinstance(field, FieldNode)
-        for argument in field.arguments or ()
-        if argument.name.value == "after" and isinstance(argument.value, VariableNode)
-    }
-    # Declared once and used once: one that is used elsewhere too may change what is shown.
-    alone = {name for name in places if len(re.findall(rf"\${name}\b", query)) == 2}
-    return {name: value for name, value in variables.items() if name not in alone}
+def _named(document: DocumentNode) -> Counter[str]:
+    """How often each variable stands in a document, its declarations included."""
+    counting = _Counting()
+    visit(document, counting)
+    return counting.found
+
+
+class _Counting(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.found[node.name.value] += 1

@@ -5,7 +5,9 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
-from api.edge.answers import is_request_error, settled
+from graphql import GraphQLError
+
+from api.edge.answers import failed, is_request_error, settled
 from api.edge.pushing import Push, ending, pushed, told
 from api.edge.reading import Asked
 from api.errors import Code, coded
@@ -15,6 +17,7 @@ from api.live.groups import Asking, Member
 from api.live.reading import Reader
 from api.live.standing import Standing
 from api.live.tails import Tail
+from api.metering import count_errors
 from domain import db
 from domain.figures import SUBSCRIBERS
 
@@ -38,6 +41,8 @@ class Subscriber:
         self._behind_since: float | None = None
         self._position: int | None = None
         self._first = True
+        self._paid = False
+        """Whether its points were taken: once, however often it is replayed to."""
 
     async def pushes(self) -> AsyncGenerator[Push, None]:
         """Everything it is to hear, in the order of the feed, once."""
@@ -45,6 +50,12 @@ class Subscriber:
         db.enter(workspace_id)
         member = self._member
         async with contextlib.AsyncExitStack() as stack:
+            try:
+                stack.enter_context(self._hub.open.one_more(workspace_id))
+            except GraphQLError as refused:
+                count_errors([refused])
+                yield pushed(failed(refused), first=True)
+                return
             tail = await stack.enter_async_context(self._hub.tails.following(workspace_id))
             standing = await stack.enter_async_context(
                 self._hub.credentials.watching(self._caller, member.ready.set)
@@ -79,6 +90,8 @@ class Subscriber:
                         event = member.queue.popleft()
                         member.position = event.position
                         yield event.push
+                        if event.last:
+                            return
                     elif member.group is not None:
                         member.ready.clear()
                         await member.ready.wait()
@@ -88,23 +101,29 @@ class Subscriber:
                 self._position = member.position
 
     async def _replayed(self, tail: Tail, standing: Standing) -> AsyncGenerator[Push, None]:
-        """What the journal holds behind its place, made for this subscriber alone."""
-        reader = Reader(tail, self._position, replaying=True)
-        start = self._asking(standing).start(reader, paid=not self._first)
-        async with contextlib.aclosing(settled(start)) as results:
-            async for result in results:
-                if (end := await self._end(standing)) is not None:
-                    yield end
-                    return
-                if is_request_error(result):
-                    yield pushed(result, first=self._first)
-                    self._position = None
-                    return
-                behind = {"feed": {"behind": True}} if self._behind_since is not None else None
-                yield told(result, behind)
-                self._first = False
-        self._first = False
-        self._position = reader.position
+        """What the journal holds behind its place, made for this subscriber alone, as it may see it now."""
+        changed = True
+        while changed:
+            changed, scope = False, standing.scope
+            reader = Reader(tail, self._position, replaying=True)
+            start = self._asking(standing).start(reader, paid=self._paid)
+            async with contextlib.aclosing(settled(start)) as results:
+                async for result in results:
+                    if (end := await self._end(standing)) is not None:
+                        yield end
+                        return
+                    if is_request_error(result):
+                        yield pushed(result, first=self._first)
+                        self._position = None
+                        return
+                    self._paid = True
+                    if changed := standing.scope is not scope:
+                        break  # what was made for what it was is not for what it is
+                    behind = {"feed": {"behind": True}} if self._behind_since is not None else None
+                    yield told(result, behind)
+                    self._first = False
+            self._position = reader.done if changed else reader.position
+        self._first, self._paid = False, True
 
     def _asking(self, standing: Standing) -> Asking:
         hub = self._hub
