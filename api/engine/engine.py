@@ -94,7 +94,8 @@ class Engine:
             self.reruns.count(caller)
             log.debug("read_again", reason=repr(error))
             return None
-        ration.settle(data)
+        if errors is None:  # what ran out of time was the dearest there is, and has used its points
+            ration.settle(data)
         self.paths["compiled"] += 1
         OPERATION_SECONDS.labels("query").observe(time.perf_counter() - began)
         if found.deprecated and caller is not None:
