@@ -12,6 +12,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from api.engine.completion import Compiler
 from api.engine.running import Execution
 from api.engine.selecting import Complete
+from api.limits import Allowance, Exceeded, current
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +25,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     _events: tuple[str, Complete] | None = None
     _declined = False
+    _allowance: Allowance | None = None
 
     def build_per_event_executor(self, payload: Any) -> "Executor":
         """As graphql-core does; what one event is answered by holds for those that come."""
@@ -35,9 +37,18 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                 log.debug("events_declined", reason=str(error))
         return cast(Executor, super().build_per_event_executor(payload))
 
+    def complete_object_value(self, *completed: Any) -> Any:
+        """As graphql-core does, while the answer may have one more object."""
+        if self._allowance is not None:
+            self._allowance.take()
+        return super().complete_object_value(*completed)
+
     def execute_operation(self, serially: bool | None = None) -> Any:
         """The answer, or what is to be waited for."""
-        if self.operation.operation is OperationType.SUBSCRIPTION and self._events is not None:
+        # An event is an answer of its own.
+        of_event = self.operation.operation is OperationType.SUBSCRIPTION
+        self._allowance = Allowance() if of_event else current.get()
+        if of_event and self._events is not None:
             return self.answer(*self._events)
         return super().execute_operation(serially)
 
@@ -67,6 +78,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         )
         try:
             (value,) = await complete(execution, [self.root_value])
+        except Exceeded as over:
+            return ExecutionResult(None, [over])
         except Exception as error:
             log.debug("event_read_again", reason=repr(error))
             return await interpreted(self)

@@ -31,7 +31,7 @@ from api.engine.lifting import Shape, Slot, Token, lifted, size_of, value_of
 from api.engine.running import Execution
 from api.engine.selecting import Complete
 from api.engine.variables import Variable, coerced, declared
-from api.limits import Bounds, Weight, bytes_of, fault_in, weigh
+from api.limits import Allowance, Bounds, Weight, bytes_of, fault_in, weigh
 
 VARIANTS, WEIGHTS = 8, 64
 """How many choices of `@skip` and `@include`, and of page sizes, are remembered of one document."""
@@ -109,8 +109,10 @@ class Plan:
                 raise Declined("a literal breaks a limit")
         return values
 
-    async def run(self, values: dict[str, Any], context: Any, root: Any, extensions: Any) -> dict[str, Any]:
-        """The operation's data. Any exception says that graphql-core has to answer it."""
+    async def run(
+        self, values: dict[str, Any], context: Any, root: Any, extensions: Any, allowance: Allowance
+    ) -> dict[str, Any]:
+        """The operation's data. Any exception but `Exceeded` says that graphql-core has to answer it."""
         chosen = tuple([(name, values.get(name)) for name in self._flags])
         complete = self._variants.get(chosen)
         if complete is None:
@@ -129,6 +131,7 @@ class Plan:
             context,
             root,
             extensions,
+            allowance,
         )
         (data,) = await complete(execution, [root])
         return data  # type: ignore[no-any-return]

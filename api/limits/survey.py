@@ -27,6 +27,8 @@ from graphql import (
     get_nullable_type,
 )
 
+from api.limits.sizes import SIZES
+
 CEILING = 1_000_000_000
 """Where the counters stop: a nest of fragments doubles its figures at every level."""
 
@@ -200,7 +202,7 @@ class Survey:
             above.figures.charge(INTROSPECTION_COST)
             return
         above.figures.add(below, deeper=True)
-        cost = self._cost(node, frame.definition, frame.parent, below)
+        cost = self._cost(node, above.parent, frame.definition, frame.parent, below)
         if _is_connection(above.parent) and node.name.value in ("edges", "nodes"):
             # An edge is only the way to its node, which has its own cost.
             above.figures.charge(0, max(1, below.cost) if node.name.value == "edges" else cost)
@@ -210,6 +212,7 @@ class Survey:
     def _cost(
         self,
         node: FieldNode,
+        parent: GraphQLNamedType | None,
         definition: GraphQLField | None,
         returned: GraphQLNamedType | None,
         below: Figures,
@@ -218,12 +221,14 @@ class Survey:
             return min(1 + below.cost + self._page(node, definition) * below.per_item, CEILING)
         once = 1 + below.cost + below.per_item
         if definition and isinstance(get_nullable_type(definition.type), GraphQLList):
-            return min(self._items(node, definition) * once, CEILING)
+            return min(self._items(node, parent, definition) * once, CEILING)
         return once
 
-    def _items(self, node: FieldNode, definition: GraphQLField) -> int:
+    def _items(self, node: FieldNode, parent: GraphQLNamedType | None, definition: GraphQLField) -> int:
         if any(name in definition.args for name in _SIZES):
             return self._page(node, definition)
+        if parent and (parent.name, node.name.value) in SIZES:
+            return SIZES[parent.name, node.name.value]
         given = [self._value(argument.value) for argument in node.arguments or ()]
         return max((len(value) for value in given if isinstance(value, list)), default=1)
 
