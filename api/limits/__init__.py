@@ -16,6 +16,7 @@ from strawberry.extensions import SchemaExtension
 from api.limits.allowance import Allowance, Exceeded, OutOfTime, TooManyObjects, current
 from api.limits.bounds import Bounds, limited
 from api.limits.buckets import Buckets
+from api.limits.conditions import Measured, conditions_in
 from api.limits.inputs import bytes_of, fault_in, fault_in_text, literals
 from api.limits.rationing import RATE, Ration, Rationed
 from api.limits.sizes import SIZES
@@ -32,6 +33,7 @@ __all__ = [
     "Buckets",
     "Exceeded",
     "Limits",
+    "Measured",
     "OutOfTime",
     "Ration",
     "Rationed",
@@ -40,6 +42,7 @@ __all__ = [
     "TooManyObjects",
     "Weight",
     "bytes_of",
+    "conditions_in",
     "current",
     "fault_in",
     "fault_in_text",

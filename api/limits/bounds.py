@@ -22,6 +22,8 @@ class Bounds:
     """Of one answer, whatever it was taken to come to."""
     list_items: int = 100
     nesting: int = 30
+    conditions: int = 200
+    """Of one filter."""
     variable_bytes: int = 262_144
 
 
