@@ -22,6 +22,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
+    get_named_type,
     is_leaf_type,
 )
 from graphql.execution.collect_fields import (
@@ -81,7 +82,9 @@ class Compiler:
         if isinstance(kind, GraphQLNonNull):
             return _required(self.complete(kind.of_type, nodes))
         if isinstance(kind, GraphQLList):
-            return _lists(self.complete(kind.of_type, nodes))
+            return _lists(
+                self.complete(kind.of_type, nodes), of_objects=not is_leaf_type(get_named_type(kind))
+            )
         if is_leaf_type(kind):
             return _leaves(kind)
         if isinstance(kind, GraphQLObjectType):
@@ -222,11 +225,13 @@ def _present(inner: Complete) -> Complete:
     return complete
 
 
-def _lists(inner: Complete) -> Complete:
+def _lists(inner: Complete, *, of_objects: bool) -> Complete:
     """Completes the items of all lists together."""
 
     async def complete(execution: Execution, values: Sequence[Any]) -> list[Any]:
         items: list[Any] = []
+        if of_objects:
+            execution.allowance.look_ahead(sum(len(value) for value in values if value))
         for value in values:
             if value is not None:
                 if not isinstance(value, list | tuple):

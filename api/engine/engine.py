@@ -17,7 +17,7 @@ from api.engine.declining import Declined, NoQuery, NotValid
 from api.engine.lifting import Shape, shape_of
 from api.engine.plan import Plan, plan
 from api.engine.reruns import Reruns
-from api.limits import Bounds, OutOfTime, Ration, fault_in_text
+from api.limits import Bounds, Exceeded, Ration, fault_in_text
 from api.metering import traced
 from domain.figures import OPERATION_SECONDS
 
@@ -81,9 +81,10 @@ class Engine:
         try:
             async with ration.in_time():
                 with traced("query", found.operation_name, caller):
-                    data = await found.run(values, context, root, extensions)
-        except OutOfTime as error:
-            errors = [error]
+                    data = await found.run(values, context, root, extensions, ration.allowance)
+        except Exceeded as over:  # it was the dearest there is: nobody begins it anew
+            ration.end()
+            errors = [over]
         except Declined as declined:
             ration.give_all_back()
             self._leave(declined)
@@ -94,7 +95,8 @@ class Engine:
             self.reruns.count(caller)
             log.debug("read_again", reason=repr(error))
             return None
-        ration.settle(data)
+        if errors is None:
+            ration.settle(data)
         self.paths["compiled"] += 1
         OPERATION_SECONDS.labels("query").observe(time.perf_counter() - began)
         if found.deprecated and caller is not None:

@@ -12,7 +12,11 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from api.engine.completion import Compiler
 from api.engine.running import Execution
 from api.engine.selecting import Complete
-from api.limits import Ration
+<<<<<<< HEAD
+from api.limits import Allowance, Exceeded, Ration, current
+=======
+from api.limits import Allowance, Exceeded, current
+>>>>>>> fixlimits
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +29,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     _events: tuple[str, Complete] | None = None
     _declined = False
+    _allowance: Allowance | None = None
 
     def build_per_event_executor(self, payload: Any) -> "Executor":
         """As graphql-core does; what one event is answered by holds for those that come."""
@@ -40,18 +45,28 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         executor._relevant_sub_fields = {}
         return executor
 
-    def execute_operation(self, serially: bool | None = None) -> Any:
-        """The answer, or what is to be waited for: of an event as long as an operation may take."""
-        if self.operation.operation is not OperationType.SUBSCRIPTION:
-            return super().execute_operation(serially)
-        compiled = self._events
-        found: Any = super().execute_operation(serially) if compiled is None else self.answer(*compiled)
-        return self._timed(found) if isinstance(found, Awaitable) else found
+    def complete_object_value(self, *completed: Any) -> Any:
+        """As graphql-core does, while the answer may have one more object."""
+        if self._allowance is not None:
+            self._allowance.take()
+        return super().complete_object_value(*completed)
 
-    async def _timed(self, event: Awaitable[ExecutionResult]) -> ExecutionResult:
-        """The event, unless its time is over: then its stream ends with that."""
-        async with Ration(self.context_value, {}).in_time():  # its points were taken with its stream's
-            return await event
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """The answer, or what is to be waited for."""
+        if self.operation.operation is OperationType.SUBSCRIPTION:
+            return self._event()
+        self._allowance = current.get()
+        return super().execute_operation(serially)
+
+    async def _event(self) -> ExecutionResult:
+        """An event is an answer of its own: one that goes over what an answer may take ends its stream."""
+        ration = Ration(self.context_value, {})  # its points were taken with its stream's
+        async with ration.in_time():
+            self._allowance = ration.allowance
+            found = await (interpreted(self) if self._events is None else self.answer(*self._events))
+        if ration.allowance.over is not None:  # graphql-core made a null of it
+            raise ration.allowance.over
+        return found
 
     def _compiled(self) -> tuple[str, Complete]:
         schema = cast(Schema, self.schema.extensions["strawberry-definition"])
@@ -76,9 +91,12 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             self.context_value,
             self.root_value,
             self.operation_extensions,
+            self._allowance or Allowance(),
         )
         try:
             (value,) = await complete(execution, [self.root_value])
+        except Exceeded:
+            raise
         except Exception as error:
             log.debug("event_read_again", reason=repr(error))
             return await interpreted(self)

@@ -36,13 +36,16 @@ from graphql.language.visitor import SKIP
 PREFIX = "lifted_"
 _TOKEN = re.compile(
     r'(?P<block>"""(?:\\"""|(?!""").)*""")'
-    r'|(?P<string>"(?:[^"\\\n\r]|\\.)*")'
+    r'|(?P<string>""(?!")|"(?:[^"\\\n\r]|\\.)+")'
     r"|(?P<comment>#[^\n\r]*)"
     r"|(?P<name>[_A-Za-z][_0-9A-Za-z]*)"
-    r"|(?P<float>-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))"
-    r"|(?P<int>-?\d+)",
+    r"|(?P<float>-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)(?![\w.]))"
+    r"|(?P<int>-?(?:0|[1-9]\d*)(?![\w.]))"
+    r"|(?P<odd>-?\d[\w.]*)",
     re.DOTALL | re.ASCII,
 )
+"""A number as the specification has it. One that is odd, like 010 or 5x, stays in the shape as it is written:
+no document with it is valid, so its shape must not be that of one which is."""
 _MARKS = {"block": "\0s", "string": "\0s", "float": "\0f", "int": "\0i"}
 
 
@@ -77,7 +80,7 @@ def shape_of(text: str) -> Shape:
 
     def mark(match: re.Match[str]) -> str:
         kind = match.lastgroup
-        if kind == "name":
+        if kind in ("name", "odd"):
             return match[0]
         if kind == "comment":
             return " "

@@ -31,7 +31,7 @@ from api.engine.lifting import Shape, Slot, Token, lifted, size_of, value_of
 from api.engine.running import Execution
 from api.engine.selecting import Complete
 from api.engine.variables import Variable, coerced, declared
-from api.limits import Bounds, Weight, bytes_of, fault_in, weigh
+from api.limits import Allowance, Bounds, Measured, Weight, bytes_of, conditions_in, fault_in, weigh
 
 VARIANTS, WEIGHTS = 8, 64
 """How many choices of `@skip` and `@include`, and of page sizes, are remembered of one document."""
@@ -81,9 +81,8 @@ class Plan:
         key = tuple(sizes.items())
         weight = self._weights.get(key)
         if weight is None:
-            # A list counts by its length alone.
             measured = {
-                name: [None] * size[0] if isinstance(size, tuple) else size for name, size in sizes.items()
+                name: Measured(*size) if isinstance(size, tuple) else size for name, size in sizes.items()
             }
             weight = weigh(self.schema._schema, self._document, self.operation, measured, self._bounds)
             self._weights.put(key, weight)
@@ -109,8 +108,10 @@ class Plan:
                 raise Declined("a literal breaks a limit")
         return values
 
-    async def run(self, values: dict[str, Any], context: Any, root: Any, extensions: Any) -> dict[str, Any]:
-        """The operation's data. Any exception says that graphql-core has to answer it."""
+    async def run(
+        self, values: dict[str, Any], context: Any, root: Any, extensions: Any, allowance: Allowance
+    ) -> dict[str, Any]:
+        """The operation's data. Any exception but `Exceeded` says that graphql-core has to answer it."""
         chosen = tuple([(name, values.get(name)) for name in self._flags])
         complete = self._variants.get(chosen)
         if complete is None:
@@ -129,6 +130,7 @@ class Plan:
             context,
             root,
             extensions,
+            allowance,
         )
         (data,) = await complete(execution, [root])
         return data  # type: ignore[no-any-return]
@@ -184,14 +186,16 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
 
 
 def _size(value: Any) -> Any:
-    """What the limits see of a variable's value: a whole number, or a list by its length."""
+    """What the limits see of a variable's value: a whole number, or a length and the conditions in it."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, int):
         return value
-    return (len(value),) if isinstance(value, list) else None
+    if isinstance(value, list | dict):
+        return len(value) if isinstance(value, list) else 0, conditions_in(value, {}, {})
+    return None
 
 
 def _flags(document: DocumentNode) -> set[str]:

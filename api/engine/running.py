@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from graphql import GraphQLSchema, OperationDefinitionNode
 from graphql.execution.values import VariableValues
+
+from api.limits import Allowance
 
 
 @dataclass(slots=True)
@@ -20,6 +22,7 @@ class Execution:
     context: Any
     root: Any = None
     extensions: Any = None
+    allowance: Allowance = field(default_factory=Allowance)
 
 
 async def together(work: Sequence[Awaitable[Any]]) -> list[Any]:

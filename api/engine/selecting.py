@@ -37,6 +37,7 @@ def objects(
     async def complete(execution: Execution, sources: Sequence[Any]) -> list[Any]:
         if not sources:
             return []
+        execution.allowance.take(len(sources))
         if not keys:
             return [{} for _ in sources]
         found: list[Any] = [None] * len(keys)

@@ -13,10 +13,13 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 
+from api.limits.allowance import Allowance, Exceeded, OutOfTime, TooManyObjects, current
 from api.limits.bounds import Bounds, limited
 from api.limits.buckets import Buckets
+from api.limits.conditions import Measured, conditions_in
 from api.limits.inputs import bytes_of, fault_in, fault_in_text, literals
-from api.limits.rationing import RATE, OutOfTime, Ration, Rationed
+from api.limits.rationing import RATE, Ration, Rationed
+from api.limits.sizes import SIZES
 from api.limits.survey import Survey
 from api.limits.terms import FREE, Terms, terms_of
 from api.limits.weighing import Weight, weigh
@@ -24,16 +27,23 @@ from api.limits.weighing import Weight, weigh
 __all__ = [
     "FREE",
     "RATE",
+    "SIZES",
+    "Allowance",
     "Bounds",
     "Buckets",
+    "Exceeded",
     "Limits",
+    "Measured",
     "OutOfTime",
     "Ration",
     "Rationed",
     "Survey",
     "Terms",
+    "TooManyObjects",
     "Weight",
     "bytes_of",
+    "conditions_in",
+    "current",
     "fault_in",
     "fault_in_text",
     "limited",

@@ -18,8 +18,12 @@ class Bounds:
     root_fields: int = 20
     mutations: int = 5
     cost: int = 5_000
+    objects: int = 10_000
+    """Of one answer, whatever it was taken to come to."""
     list_items: int = 100
     nesting: int = 30
+    conditions: int = 200
+    """Of one filter."""
     variable_bytes: int = 262_144
 
 

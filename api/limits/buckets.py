@@ -28,7 +28,7 @@ local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local size, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
 local cost, back = tonumber(ARGV[3]), tonumber(ARGV[4])
 local held = redis.call('HMGET', KEYS[1], 'points', 'at')
-local points = size
+local points = size + math.min(0, back)
 if held[1] then
   points = math.min(size, tonumber(held[1]) + math.max(0, now - tonumber(held[2])) * rate + back)
 end
@@ -84,11 +84,15 @@ class Buckets:
         return self._take_here(caller, cost, back)
 
     def give_back(self, caller: str, points: float) -> None:
-        """Points that were taken and not needed: the caller has them with its next operation."""
-        if points > 0:
+        """Points that were taken and not needed: the caller has them with its next operation.
+
+        Fewer than none were needed and not taken: the next operation finds so many fewer.
+        """
+        if points:
             if len(self._owed) >= KEPT:
                 self._owed.clear()
-            self._owed[caller] = min(self.size, self._owed.get(caller, 0.0) + points)
+            owed = self._owed.get(caller, 0.0) + points
+            self._owed[caller] = max(-self.size, min(self.size, owed))
 
     async def close(self) -> None:
         if self._redis is not None:

@@ -11,7 +11,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
 from api.errors import Code
-from api.limits.bounds import limited
+from api.limits.allowance import Allowance, Exceeded, OutOfTime, current
 from api.limits.buckets import Buckets
 from api.limits.terms import terms_of
 from domain.access import Principal
@@ -27,6 +27,7 @@ class Ration:
     def __init__(self, context: object, cost: dict[str, Any]) -> None:
         self.cost = cost
         self._terms = terms_of(context)
+        self.allowance = Allowance()
         principal = getattr(context, "principal", None)
         asked = self._terms.buckets is not None and isinstance(principal, Principal)
         self._caller = f"{principal.workspace_id}:{principal.label}" if asked and principal else None
@@ -57,6 +58,7 @@ class Ration:
             OutOfTime: it was.
         """
         most = None if endless else self._terms.operation_seconds
+        self.allowance = Allowance(seconds=most)
         deadline = asyncio.timeout(most)
         try:
             async with deadline:
@@ -67,8 +69,15 @@ class Ration:
             raise OutOfTime(most) from None
 
     def settle(self, data: object) -> None:
-        """Note what it came to, and give back the rest."""
-        self.cost["actual"] = actual = min(self.cost["requested"], 1 + objects(data))
+        """Note what it came to, and give back the rest; what it took above that is owed."""
+        self._came_to(1 + objects(data))
+
+    def end(self) -> None:
+        """Give nothing back of what was ended; what it had made above what it asked for is owed."""
+        self._came_to(max(self.cost["requested"], 1 + self.allowance.made))
+
+    def _came_to(self, actual: int) -> None:
+        self.cost["actual"] = actual
         self._give_back(self.cost["requested"] - actual)
 
     def give_all_back(self) -> None:
@@ -81,17 +90,8 @@ class Ration:
             return
         buckets.give_back(self._caller, points)
         throttle = self.cost["throttle"]
-        throttle["currentlyAvailable"] = min(
-            throttle["maximumAvailable"], throttle["currentlyAvailable"] + points
-        )
-
-
-class OutOfTime(GraphQLError):
-    """LIMITED: the operation took too long, and was ended."""
-
-    def __init__(self, seconds: float) -> None:
-        error = limited("The seconds of the operation", "seconds", seconds, seconds)
-        super().__init__(error.message, extensions=error.extensions)
+        available = min(throttle["maximumAvailable"], throttle["currentlyAvailable"] + points)
+        throttle["currentlyAvailable"] = max(0, available)
 
 
 class Rationed(SchemaExtension):
@@ -106,14 +106,24 @@ class Rationed(SchemaExtension):
         ration = Ration(context.context, context.extensions_results.setdefault("cost", {"requested": 0}))
         await ration.take()
         streams = context.operation_type is OperationType.SUBSCRIPTION
-        async with ration.in_time(endless=streams):
-            yield
+        try:
+            async with ration.in_time(endless=streams):
+                if not streams:
+                    current.set(ration.allowance)
+                yield
+                if ration.allowance.over:  # its parts may be null where it was ended, and others not
+                    raise ration.allowance.over
+        except Exceeded:
+            ration.end()
+            raise
+        finally:
+            current.set(None)
         if not streams:
             ration.settle(getattr(context.result, "data", None))
 
 
 def _too_dear(wanted: float, available: float, buckets: Buckets) -> GraphQLError:
-    left = math.floor(available)
+    left = max(0, math.floor(available))
     wait = math.ceil((wanted - available) / buckets.per_second)
     return GraphQLError(
         f"The points of the operation: {wanted}, and {left} of {buckets.size:g} are left to this caller; "

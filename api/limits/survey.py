@@ -27,6 +27,9 @@ from graphql import (
     get_nullable_type,
 )
 
+from api.limits.conditions import FILTER, conditions_in
+from api.limits.sizes import SIZES
+
 CEILING = 1_000_000_000
 """Where the counters stop: a nest of fragments doubles its figures at every level."""
 
@@ -48,6 +51,8 @@ class Figures:
     directives: int = 0
     fields: int = 0
     roots: int = 0
+    conditions: int = 0
+    """Of the filter that has the most."""
     cost: int = 0
     per_item: int = 0
 
@@ -57,6 +62,7 @@ class Figures:
         self.aliases = min(self.aliases + other.aliases, CEILING)
         self.directives = min(self.directives + other.directives, CEILING)
         self.fields = min(self.fields + other.fields, CEILING)
+        self.conditions = max(self.conditions, other.conditions)
         if not deeper:
             self.roots = min(self.roots + other.roots, CEILING)
             self.charge(other.cost, other.per_item)
@@ -199,8 +205,10 @@ class Survey:
             above.figures.add(below, deeper=True)
             above.figures.charge(INTROSPECTION_COST)
             return
+        conditions = self._conditions(node)
+        below.conditions = max(below.conditions, conditions)
         above.figures.add(below, deeper=True)
-        cost = self._cost(node, frame.definition, frame.parent, below)
+        cost = conditions + self._cost(node, above.parent, frame.definition, frame.parent, below)
         if _is_connection(above.parent) and node.name.value in ("edges", "nodes"):
             # An edge is only the way to its node, which has its own cost.
             above.figures.charge(0, max(1, below.cost) if node.name.value == "edges" else cost)
@@ -210,6 +218,7 @@ class Survey:
     def _cost(
         self,
         node: FieldNode,
+        parent: GraphQLNamedType | None,
         definition: GraphQLField | None,
         returned: GraphQLNamedType | None,
         below: Figures,
@@ -218,14 +227,20 @@ class Survey:
             return min(1 + below.cost + self._page(node, definition) * below.per_item, CEILING)
         once = 1 + below.cost + below.per_item
         if definition and isinstance(get_nullable_type(definition.type), GraphQLList):
-            return min(self._items(node, definition) * once, CEILING)
+            return min(self._items(node, parent, definition) * once, CEILING)
         return once
 
-    def _items(self, node: FieldNode, definition: GraphQLField) -> int:
+    def _items(self, node: FieldNode, parent: GraphQLNamedType | None, definition: GraphQLField) -> int:
         if any(name in definition.args for name in _SIZES):
             return self._page(node, definition)
+        if parent and (parent.name, node.name.value) in SIZES:
+            return SIZES[parent.name, node.name.value]
         given = [self._value(argument.value) for argument in node.arguments or ()]
         return max((len(value) for value in given if isinstance(value, list)), default=1)
+
+    def _conditions(self, node: FieldNode) -> int:
+        given = (each.value for each in node.arguments or () if each.name.value == FILTER)
+        return sum(conditions_in(value, self._variables, self._defaults) for value in given)
 
     def _page(self, node: FieldNode, definition: GraphQLField | None) -> int:
         """How many items are asked for; a size that is out of range is the resolver's to refuse."""

@@ -32,7 +32,8 @@ def weigh(
 ) -> Weight:
     """Measure a document of which one operation will run with these variables.
 
-    Of a variable only two things count: which whole number it is, and how long a list.
+    Of a variable only three things count: which whole number it is, how long a list, and how many
+    conditions.
     """
     if (count := len(document.definitions)) > bounds.definitions:
         return Weight(
@@ -59,6 +60,7 @@ def weigh(
         measured.append(("The root fields", "rootFields", bounds.root_fields, figures.roots))
         if executed.operation is OperationType.MUTATION:
             measured.append(("The mutations", "mutations", bounds.mutations, figures.roots))
+        measured.append(("The conditions of a filter", "conditions", bounds.conditions, figures.conditions))
         measured.append(("The cost", "cost", bounds.cost, cost))
     return Weight(
         cost,

@@ -23,8 +23,8 @@ from api.live.tails import Tail
 
 QUEUED = 256
 """How many events wait for one subscriber before it is fed from the journal."""
-SECONDS = "seconds"
-"""The limit that an event breaks which takes too long."""
+OF_EVENTS = ("seconds", "objects")
+"""The limits that an event breaks which takes too long, or is too large."""
 log = structlog.get_logger(__name__)
 
 MakeContext = Callable[[Any, Any], Context]
@@ -119,14 +119,14 @@ class Group:
         try:
             async with contextlib.aclosing(settled(asking.start(self.reader))) as results:
                 async for result in results:
-                    late = _is_late(result)
-                    if is_request_error(result) and not late:
+                    too_much = _is_too_much(result)
+                    if is_request_error(result) and not too_much:
                         break  # the stream has ended; each member finds out why by itself
                     assert self.reader.position is not None
-                    event = Event(self.reader.position, told(result), self.reader.quiet, late)
+                    event = Event(self.reader.position, told(result), self.reader.quiet, too_much)
                     for member in list(self.members):
                         member.offer(event)
-                    if late:
+                    if too_much:
                         break  # told to all of them: it would take each as long to find out by itself
                     self.reader.done = self.reader.position
         except Exception as error:
@@ -137,10 +137,10 @@ class Group:
                 member.leave()
 
 
-def _is_late(result: ExecutionResult) -> bool:
-    """Whether an event took longer than it may, and its stream has ended."""
+def _is_too_much(result: ExecutionResult) -> bool:
+    """Whether an event went over what it may take, and its stream has ended."""
     return is_request_error(result) and any(
-        (error.extensions or {}).get("limit") == SECONDS for error in result.errors or ()
+        (error.extensions or {}).get("limit") in OF_EVENTS for error in result.errors or ()
     )
 
 

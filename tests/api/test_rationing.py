@@ -147,6 +147,30 @@ async def test_an_operation_that_takes_too_long_ends_and_its_statement_with_it(
                 await asyncio.sleep(0.02)
 
 
+@pytest.mark.one_path
+@pytest.mark.parametrize("compiled", [True, False])
+async def test_an_operation_that_takes_too_long_gets_no_points_back(
+    house: House, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    async def slow(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(workspaces, "staff", slow)
+    terms = Terms(operation_seconds=0.05, buckets=Buckets(1_000, 0.001))
+    # graphql-core has what asks for the schema too.
+    document = "{ tasks(first: 50) { nodes { title } } staff { name } %s}" % (
+        "" if compiled else "__schema { queryType { name } }"
+    )
+    left = []
+    for _ in range(2):
+        result = await asked(house, document, terms)
+        assert told(result)["limit"] == "seconds"
+        cost = result.extensions["cost"]
+        assert cost["actual"] == cost["requested"]
+        left.append(cost["throttle"]["currentlyAvailable"])
+    assert left == [1_000 - cost["requested"], 1_000 - 2 * cost["requested"]]
+
+
 async def test_the_schema_is_told_or_not_by_setting(house: House) -> None:
     for document in ("{ __schema { queryType { name } } }", '{ __type(name: "Task") { name } }'):
         assert (await asked(house, document, Terms())).errors is None

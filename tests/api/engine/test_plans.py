@@ -47,6 +47,49 @@ async def test_a_cached_plan_lets_no_bad_value_through(house: House, ask: Ask) -
         assert [error.extensions["code"] for error in result.errors] == [code], document
 
 
+WELL_WRITTEN = (
+    """{ staff { id } customers(first: 5, where: {or: [{externalId: {in: ["a""b"]}}]}) { totalCount } }"""
+)
+ODD = {
+    "5": [
+        "010",
+        "00",
+        "-01",
+        "05",
+        "5x",
+        "5_",
+        "5.",
+        "5.x",
+        "5.0.0",
+        "0x5",
+        "5e",
+        "00.5",
+        "1e05x",
+        "5é",
+        "+5",
+        "--5",
+    ],
+    '"a""b"': ['"""b"', '"a"""" "', '"a""b', '"a" b"', '"a\n"', '"\\x"'],
+}
+
+
+@pytest.mark.one_path
+async def test_a_cached_plan_takes_no_text_that_graphql_core_would_not(house: House) -> None:
+    known = await ask_for_result(WELL_WRITTEN, house.owner, {})
+    assert known.errors is None
+    for good, odd in ODD.items():
+        for written in odd:
+            document = WELL_WRITTEN.replace(good, written)
+            core = await schema.interpret(document, None, Context(house.owner), None, None, None, None)
+            assert core.errors, written
+            before = schema.engine.paths.copy()
+            result = await ask_for_result(document, house.owner, {})
+            assert [each.message for each in result.errors or ()] == [each.message for each in core.errors], (
+                written
+            )
+            assert "compiled" not in schema.engine.paths - before, written
+
+
 @pytest.mark.one_path
 async def test_equal_literals_that_make_two_fields_one_are_no_values(house: House) -> None:
     twice = "{ tasks(first: %d) { totalCount } tasks(first: %d) { nodes { id } } }"
