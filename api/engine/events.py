@@ -12,11 +12,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from api.engine.completion import Compiler
 from api.engine.running import Execution
 from api.engine.selecting import Complete
-<<<<<<< HEAD
 from api.limits import Allowance, Exceeded, Ration, current
-=======
-from api.limits import Allowance, Exceeded, current
->>>>>>> fixlimits
 
 log = structlog.get_logger(__name__)
 
