@@ -51,17 +51,19 @@ lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 	$(BIN)/mypy -p tests.servers
 	$(BIN)/mypy -p bench
 
-schema: $(RUNTIME) ## write schema.graphql from the code
+schema: $(RUNTIME) ## write schema.graphql from the code, and say what in it breaks or may surprise clients
 	$(BIN)/python -m api schema > schema.graphql.new || { rm -f schema.graphql.new; exit 1; }
 	mv schema.graphql.new schema.graphql
+	@$(BIN)/python -m tests.contract.releasing --compare
 
 EXPLORER := api/explorer/source
 explorer: ## make GraphiQL's files, api/explorer/built, anew from api/explorer/source (needs Node and npm)
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; cp $(EXPLORER)/* "$$folder"; \
 	(cd "$$folder" && npm ci --ignore-scripts --no-audit --no-fund && node build.mjs "$(CURDIR)/api/explorer/built")
 
+# Refuses what breaks the release before, unless FORCE="why": that is kept in tests/contract/releases.json.
 release-schema: schema ## keep schema.graphql as what is released: from then on nothing of it may break unannounced
-	cp schema.graphql tests/contract/released.graphql
+	$(BIN)/python -m tests.contract.releasing
 
 # Versions already in the locks are kept unless a .in file contradicts them; LOCK_ARGS=--upgrade moves them all.
 lock: | $(BIN)/python ## resolve the .in files into the three hash-pinned locks, Python 3.11 and later

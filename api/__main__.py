@@ -39,7 +39,7 @@ def _settings(**overrides: Any) -> Settings:
         settings = from_environment(**{name: value for name, value in overrides.items() if value is not None})
     except BadSettings as error:
         _stop(f"bad settings:\n  {str(error).replace(chr(10), chr(10) + '  ')}")
-    logs.configure(settings.log)
+    logs.configure(settings.log_style, settings.profile)
     return settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from domain.settings import LogStyle
+from domain.settings import LogStyle, Profile
 
 
 def _place(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -34,19 +34,26 @@ def _outline(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
     return event
 
 
-def configure(style: LogStyle) -> None:
+def configure(style: LogStyle, profile: Profile = Profile.PRODUCTION) -> None:
     """Send everything, the libraries' warnings included, to standard error in one shape."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Tracebacks show code and lines, never the values of variables; in production, where the data are
-    # real people's, nor what an exception says: a database's errors quote the row.
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if style is LogStyle.JSON
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
-    if style is LogStyle.JSON:
-        renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
+    # Tracebacks show code and lines, never the values of variables; in production, where the data are
+    # real people's, nor what an exception says, in whichever style: a database's errors quote the row.
+    if style is LogStyle.TEXT and profile is Profile.DEVELOPMENT:
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+    else:
         shared.append(_place)
         of_libraries = [structlog.stdlib.add_logger_name, *shared, _outline]
         handler.setFormatter(
@@ -55,10 +62,6 @@ def configure(style: LogStyle) -> None:
                 foreign_pre_chain=of_libraries,
                 pass_foreign_args=True,
             )
-        )
-    else:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     structlog.configure(
         processors=[*shared, renderer],

@@ -23,8 +23,18 @@ TOPICS: Mapping[str, frozenset[str]] = {
     "tasks": frozenset({"task"}),
     "runs": frozenset({"run"}),
     "kpis": frozenset({"kpi", "kpi_target"}),
+    "customers": frozenset({"customer"}),
+    "leads": frozenset({"lead"}),
+    "orders": frozenset({"order"}),
+    "behaviour": frozenset({"event"}),
+    "contacts": frozenset({"contact_preference", "consent", "interaction"}),
+    "campaigns": frozenset({"campaign"}),
 }
-"""What can be followed, live or by a webhook, and whose lines it is; an API key may be kept to some."""
+"""What can be followed, live or by a webhook, and whose lines it is; an API key may be kept to some.
+
+The one list of them. No topic gets a subject later, since keys and webhooks were given it as it was. Who is
+told of a subject is said by `domain.tasks.told`.
+"""
 log = structlog.get_logger(__name__)
 
 Reaction = Callable[[Principal, JournalLine], Awaitable[object]]

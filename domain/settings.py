@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(SecretStr(""), alias="CARELINE_SECRET_KEY")
     host: str = Field("127.0.0.1", alias="CARELINE_HOST")
     port: int = Field(8000, alias="CARELINE_PORT", ge=0, le=65535)
-    log: LogStyle = Field(LogStyle.TEXT, alias="CARELINE_LOG")
+    log: LogStyle | None = Field(None, alias="CARELINE_LOG")
     profile: Profile = Field(Profile.DEVELOPMENT, alias="CARELINE_PROFILE")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), alias="CARELINE_CORS_ORIGINS")
     documents: Path | None = Field(None, alias="CARELINE_DOCUMENTS")
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         # As its specification has it: what is not `true` does not disable.
         return value.lower() == "true" if isinstance(value, str) else value
 
-    @field_validator("metrics_port", "introspection", "graphiql", "documents", mode="before")
+    @field_validator("log", "metrics_port", "introspection", "graphiql", "documents", mode="before")
     @classmethod
     def _off(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -204,6 +204,11 @@ class Settings(BaseSettings):
         """Whether spans are to be sent."""
         to = self.otlp_endpoint or self.otlp_traces_endpoint
         return to is not None and not self.otel_disabled and self.traces_exporter != "none"
+
+    @property
+    def log_style(self) -> LogStyle:
+        """How lines are logged: where nothing is said, for machines in production, else for people."""
+        return self.log or (LogStyle.JSON if self.profile is Profile.PRODUCTION else LogStyle.TEXT)
 
     @property
     def introspects(self) -> bool:

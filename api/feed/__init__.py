@@ -1,4 +1,4 @@
-"""Everything that happens in a workspace, in one order: asked for page by page, or followed as it comes."""
+"""What happens in a workspace, by topic, in one order: asked for page by page, or followed as it comes."""
 
 from api.feed.fields import FeedQueries, FeedSubscriptions
 

@@ -8,9 +8,9 @@ import strawberry
 from api import live
 from api.connections import First
 from api.context import Info, who
-from api.feed.types import FeedChange, FeedConnection, FeedTopic, change_of, quiet_at, seen_by
+from api.feed.types import FeedChange, FeedConnection, FeedTopic, change_of, quiet_at
 from api.permissions import query, subscription
-from domain import feeds
+from domain import feeds, tasks
 from domain.access import Principal
 from domain.journal import JournalLine
 from domain.paging import Page, Slice
@@ -75,7 +75,7 @@ async def _lines(principal: Principal, place: int, topics: frozenset[str], size:
         lines = await feeds.lines_about(principal.workspace_id, place, _subjects(topics))
         if not lines:
             break
-        found += await seen_by(principal, lines)
+        found += await tasks.told(principal, lines)
         assert lines[-1].position is not None
         place = lines[-1].position
     return found[:size]
@@ -84,8 +84,9 @@ async def _lines(principal: Principal, place: int, topics: frozenset[str], size:
 @strawberry.type
 class FeedSubscriptions:
     @subscription(
-        "Everything that happens, from `after` on or from now on, in one order. Each 15 seconds in which "
-        "nothing does, it says so, with the cursor that has been reached."
+        "What happens, by topic, from `after` on or from now on, in one order. Who sees their own work only "
+        "is told of that, and of their own customers. Each 15 seconds in which nothing happens, it says so, "
+        "with the cursor that has been reached."
     )
     async def feed(
         self,
@@ -99,5 +100,5 @@ class FeedSubscriptions:
         async for line in live.news(info, _wanted(who(info), topics), after):
             if isinstance(line, int):
                 yield await quiet_at(who(info), line)
-            elif await seen_by(who(info), [line]):
+            elif await tasks.told(who(info), [line]):
                 yield change_of(line)

@@ -1,6 +1,5 @@
 """A change in the feed as clients see it: what happened, when, to what, and where to go on."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,13 +8,11 @@ import strawberry
 from api import live
 from api.connections import Connection
 from api.enums import publish
-from api.ids import global_id
-from domain import tasks, timekeeping
+from domain import timekeeping
 from domain.access import Principal
 from domain.journal import JournalLine
 
 QUIET = "feed.quiet"
-KINDS = {"task": "Task", "run": "Run"}
 
 
 class FeedTopic(StrEnum):
@@ -24,6 +21,12 @@ class FeedTopic(StrEnum):
     TASKS = "tasks"
     RUNS = "runs"
     KPIS = "kpis"
+    CUSTOMERS = "customers"
+    LEADS = "leads"
+    ORDERS = "orders"
+    BEHAVIOUR = "behaviour"
+    CONTACTS = "contacts"
+    CAMPAIGNS = "campaigns"
 
 
 assert {topic.value for topic in FeedTopic} == live.TOPICS.keys()
@@ -34,6 +37,12 @@ publish(
         "TASKS": "Human work.",
         "RUNS": "Machine work.",
         "KPIS": "Measurements and targets.",
+        "CUSTOMERS": "Customers: made, changed, excluded, gone. What an import takes is told as its run.",
+        "LEADS": "Leads that came in.",
+        "ORDERS": "Orders: placed, changed, delivered, refunded. What an import takes is told as its run.",
+        "BEHAVIOUR": "What customers did: log-ins, pages, clicks.",
+        "CONTACTS": "Contacts that took place, consents, and how customers wish to be reached.",
+        "CAMPAIGNS": "Campaigns: drafted, activated, paused, closed.",
     },
 )
 
@@ -49,7 +58,7 @@ class FeedChange:
     )
     topic: FeedTopic | None = strawberry.field(description="What it is about; null when nothing happened.")
     object_id: strawberry.ID | None = strawberry.field(
-        description="The task or run that changed, for `node`; null for what is no object of its own."
+        description="The object that changed, for `node`; null for what is no object of its own."
     )
 
 
@@ -61,13 +70,13 @@ class FeedConnection(Connection[FeedChange]):
 
 
 def change_of(line: JournalLine) -> FeedChange:
-    kind = KINDS.get(line.subject)
+    object_id = live.object_id(line)
     return FeedChange(
         cursor=live.cursor(line),
         at=line.at,
         change=line.name,
         topic=next(FeedTopic(name) for name, subjects in live.TOPICS.items() if line.subject in subjects),
-        object_id=strawberry.ID(global_id(kind, line.subject_id)) if kind else None,
+        object_id=None if object_id is None else strawberry.ID(object_id),
     )
 
 
@@ -79,14 +88,3 @@ async def quiet_at(principal: Principal, place: int) -> FeedChange:
         topic=None,
         object_id=None,
     )
-
-
-async def seen_by(principal: Principal, lines: Sequence[JournalLine]) -> list[JournalLine]:
-    """The lines that are for this principal: of tasks only those that it may see."""
-    if not principal.own_work_only:
-        return list(lines)
-    ids = {line.subject_id for line in lines if line.subject == "task"}
-    visible = (
-        set(await tasks.visible(principal).filter(id__in=ids).values_list("id", flat=True)) if ids else ids
-    )
-    return [line for line in lines if line.subject != "task" or line.subject_id in visible]

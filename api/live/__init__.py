@@ -6,11 +6,13 @@ them. Who comes with a cursor, or is too slow for that, is fed from the journal 
 
 from api.live.following import followed, lines, news, once, streams
 from api.live.hub import Hub
+from api.live.objects import TYPES, object_id
 from api.live.places import beginning, cursor, cursor_at, position
 from domain.feeds import TOPICS
 
 __all__ = [
     "TOPICS",
+    "TYPES",
     "Hub",
     "beginning",
     "cursor",
@@ -18,6 +20,7 @@ __all__ = [
     "followed",
     "lines",
     "news",
+    "object_id",
     "once",
     "position",
     "streams",

@@ -7,7 +7,7 @@ import strawberry
 
 from api.context import Info, who
 from api.ids import row_id
-from api.live import cursor_at, position
+from api.live import TOPICS, cursor_at, position
 from api.mutations import Expected, Refusal, mutation, payload, result
 from api.webhooks.types import Webhook, WebhookDelivery
 from domain import webhooks
@@ -30,7 +30,7 @@ MOST_SECONDS = 30 * 86_400
 class WebhookCreateInput:
     name: str = strawberry.field(description="Its name; no other webhook has it.")
     url: str = strawberry.field(description=URL)
-    topics: list[str] = strawberry.field(description="What it is told about: tasks, runs, kpis.")
+    topics: list[str] = strawberry.field(description=f"What it is told about: {', '.join(TOPICS)}.")
     role: Role = strawberry.field(description="As what it is told; only an owner names OWNER.")
     document: str | None = strawberry.field(default=None, description=f"{DOCUMENT} Without one: the id only.")
 

@@ -10,7 +10,7 @@ publish(
         "PENDING": "Waits to be sent, for another try, or for one before it about the same subject.",
         "DELIVERED": "The receiver took it.",
         "FAILED": "Given up after 24 hours, while others arrived; it can be replayed.",
-        "SKIPPED": "Not sent: the document leaves it out, or somebody had it skipped.",
+        "SKIPPED": "Not sent: it is not for this role, the document leaves it out, or somebody skipped it.",
     },
 )
 publish(

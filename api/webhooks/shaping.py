@@ -18,14 +18,12 @@ from api import live
 from api.context import Context
 from api.edge.answers import MAX_ERRORS, settled
 from api.ids import global_id
-from domain import db
+from domain import db, tasks
 from domain.access import Principal
 from domain.errors import Invalid
 from domain.journal import JournalLine
 
 MOST_TOKENS = 2_000
-TYPES = {"task": "Task", "run": "Run"}
-"""Subjects that are objects with an id."""
 NOTHING = JournalLine(name="", subject="", subject_id=0, workspace_id=0, position=0, data={})
 """A line about nothing: with it a document is tried out."""
 
@@ -51,23 +49,24 @@ class Shaping:
         operation = _operation(parsed)
         if operation is None or operation.operation is OperationType.MUTATION:
             raise Invalid("document holds one query or one subscription", field="document")
-        # What KPIs tell of is no object: for them a document has to do without an id.
-        sample = None if "kpis" in who.topics else global_id("Task", 0)
-        answer = await self._asked(who, document, operation, NOTHING, sample)
+        answer = await self._asked(who, document, operation, NOTHING, _sample(who))
         if answer is not None and answer.errors:
             raise Invalid(f"document: {answer.errors[0].message}", field="document")
 
     async def shape(self, who: Principal, document: str | None, line: JournalLine) -> dict[str, Any] | None:
+        with db.within(who.workspace_id):
+            if not await tasks.told(who, [line]):
+                return None
         message: dict[str, Any] = {
             "type": line.name,
             "timestamp": line.at.isoformat(),
             "cursor": live.cursor(line),
         }
         if document is None:
-            return message | {"data": {"subject": line.subject, "id": _id_of(line)}}
+            return message | {"data": {"subject": line.subject, "id": live.object_id(line)}}
         operation = _operation(parse(document, max_tokens=MOST_TOKENS))
         assert operation is not None, "it was checked when it was given"
-        answer = await self._asked(who, document, operation, line, _id_of(line))
+        answer = await self._asked(who, document, operation, line, live.object_id(line))
         if answer is None:
             return None
         message["data"] = answer.data
@@ -108,6 +107,12 @@ def _operation(document: DocumentNode) -> OperationDefinitionNode | None:
     return found[0] if len(found) == 1 else None
 
 
-def _id_of(line: JournalLine) -> str | None:
-    name = TYPES.get(line.subject)
-    return None if name is None else global_id(name, line.subject_id)
+def _sample(who: Principal) -> str | None:
+    """An id of nothing, of a type that this principal is told of.
+
+    None where one of its topics is about what is no object: there a document has to do without an id.
+    """
+    subjects = [subject for name in live.TOPICS if name in who.topics for subject in live.TOPICS[name]]
+    if not subjects or not live.TYPES.keys() >= set(subjects):
+        return None
+    return global_id(live.TYPES[subjects[0]], 0)

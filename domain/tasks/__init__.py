@@ -27,6 +27,7 @@ from domain.tasks.queries import (
     visible,
     visible_by_ids,
 )
+from domain.tasks.telling import told
 from domain.tasks.timers import (
     due_escalations,
     due_snoozes,
@@ -83,6 +84,7 @@ __all__ = [
     "sla_state",
     "snooze",
     "start",
+    "told",
     "visible",
     "visible_by_ids",
     "wake",

@@ -18,7 +18,7 @@ class Shaper(Protocol):
         """Refuses a document that could never be answered to this principal."""
 
     async def shape(self, who: Principal, document: str | None, line: JournalLine) -> dict[str, Any] | None:
-        """The message about a line; none where the document leaves the line out."""
+        """The message about a line; none where it is not for them, or the document leaves it out."""
 
 
 class _Ways:

@@ -30,7 +30,27 @@ def test_without_any_variable_it_runs_embedded() -> None:
     settings = from_environment()
     assert settings.embedded_database
     assert (settings.redis_url, settings.port, settings.profile) == (None, 8000, Profile.DEVELOPMENT)
-    assert settings.log is LogStyle.TEXT
+    assert settings.log_style is LogStyle.TEXT
+
+
+@pytest.mark.parametrize(
+    ("profile", "said", "style"),
+    [
+        ("production", None, LogStyle.JSON),
+        ("production", "", LogStyle.JSON),
+        ("production", "text", LogStyle.TEXT),
+        ("development", None, LogStyle.TEXT),
+        ("development", "json", LogStyle.JSON),
+    ],
+)
+def test_logs_are_json_in_production_unless_set(
+    monkeypatch: pytest.MonkeyPatch, profile: str, said: str | None, style: LogStyle
+) -> None:
+    monkeypatch.setenv("CARELINE_PROFILE", profile)
+    monkeypatch.setenv("CARELINE_SECRET_KEY", "k" * 32)
+    if said is not None:
+        monkeypatch.setenv("CARELINE_LOG", said)
+    assert from_environment().log_style is style
 
 
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +74,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not settings.embedded_database
     assert settings.redis_url == "rediss://cache:6379/1"
     assert settings.secret_key.get_secret_value() == "k" * 32
-    assert (settings.host, settings.port, settings.log) == ("::1", 0, LogStyle.JSON)
+    assert (settings.host, settings.port, settings.log_style) == ("::1", 0, LogStyle.JSON)
     assert settings.profile is Profile.PRODUCTION
     assert settings.cors_origins == ("https://a.test", "https://b.test")
     assert (settings.upload_limit_bytes, settings.worker_threads, settings.lease_seconds) == (1000, 2, 1.5)

@@ -125,7 +125,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     # The runner's standard error is gone after the call; nobody is to go on logging to it.
-    monkeypatch.setattr("api.logs.configure", lambda style: None)
+    monkeypatch.setattr("api.logs.configure", lambda *_: None)
     return tmp_path
 
 
