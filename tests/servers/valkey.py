@@ -57,6 +57,18 @@ class Valkey(Server):
         if (answer := self._ask(f"CONFIG SET {name} {value}")) != "+OK":
             raise ServerError(f"valkey answered {answer!r} to CONFIG SET {name}")
 
+    def demote(self) -> None:
+        """Make it a replica of a server that is not there: it answers, and takes no change."""
+        self._follow("127.0.0.1 1")
+
+    def promote(self) -> None:
+        """Let it take changes again."""
+        self._follow("NO ONE")
+
+    def _follow(self, whom: str) -> None:
+        if not (answer := self._ask(f"REPLICAOF {whom}")).startswith("+OK"):
+            raise ServerError(f"valkey answered {answer!r} to REPLICAOF {whom}")
+
     def _prepare(self) -> None:
         """Valkey needs nothing but its folder."""
 
