@@ -33,15 +33,27 @@ class Slow:
         return await self._read(workspace_id, keys)
 
 
-@pytest.fixture
-async def hall(house: House) -> AsyncIterator[Hall]:
-    opened = Hall(house)
+class Hurried(Hall):
+    """A hall whose open streams can be given little time, once nothing is to be in time any more."""
 
-    def context(caller: Any, _: Any) -> Context:
+    def __init__(self, house: House) -> None:
+        super().__init__(house)
+        self.contexts: list[Context] = []
+        self.hub.make_context = self._timed
+
+    def _timed(self, caller: Any, _: Any) -> Context:
         enter(caller.principal.workspace_id)
-        return Context(caller.principal, caller.authorization, terms=Terms(operation_seconds=0.3))
+        self.contexts.append(Context(caller.principal, caller.authorization))
+        return self.contexts[-1]
 
-    opened.hub.make_context = context
+    def hurry(self) -> None:
+        for each in self.contexts:
+            each.terms = Terms(operation_seconds=0.3)
+
+
+@pytest.fixture
+async def hall(house: House) -> AsyncIterator["Hurried"]:
+    opened = Hurried(house)
     await opened.numbered()
     yield opened
     for listening in opened.open:
@@ -69,15 +81,16 @@ async def is_late(listening: Listening, told: Any) -> bool:
 
 @pytest.mark.usefixtures("way")
 async def test_a_replayed_event_that_takes_too_long_ends_its_stream(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
+    hall: Hurried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
+    start = await live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
     await hall.happens("0", "1")
     caller, slow = await hall.caller(), Slow()
     listening = await hall.listen(caller, after=start)
     first = await listening.hear()
     with monkeypatch.context() as slowed:
         slowed.setattr(customers, "by_ids", slow.by_ids)
+        hall.hurry()
         assert await is_late(listening, await listening.hear())
         slow.gate.set()
     again = await hall.listen(caller, after=first["data"]["taskChanged"]["cursor"])
@@ -86,7 +99,7 @@ async def test_a_replayed_event_that_takes_too_long_ends_its_stream(
 
 @pytest.mark.usefixtures("way")
 async def test_an_event_that_takes_too_long_ends_the_streams_of_all_it_is_made_for_and_is_tried_once(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
+    hall: Hurried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller, slow = await hall.caller(), Slow()
     listening = [await hall.listen(caller) for _ in range(3)]
@@ -96,6 +109,7 @@ async def test_an_event_that_takes_too_long_ends_the_streams_of_all_it_is_made_f
     waits = [asyncio.create_task(each.hear()) for each in listening]
     with monkeypatch.context() as slowed:
         slowed.setattr(customers, "by_ids", slow.by_ids)
+        hall.hurry()
         await hall.happens("1")
         assert [await is_late(each, await told) for each, told in zip(listening, waits, strict=True)] == [
             True
@@ -108,7 +122,7 @@ async def test_an_event_that_takes_too_long_ends_the_streams_of_all_it_is_made_f
 
 
 async def test_whether_an_event_is_for_its_reader_has_its_time_too(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
+    hall: Hurried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate, matching = asyncio.Event(), tasks.matching
 
@@ -116,11 +130,12 @@ async def test_whether_an_event_is_for_its_reader_has_its_time_too(
         await gate.wait()
         return await matching(*asked)
 
-    start = live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
+    start = await live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
     await hall.happens("0", "1")
     listening = await hall.listen(await hall.caller(), after=start)
     assert await listening.title() == "0"
     monkeypatch.setattr(tasks, "matching", slow)
+    hall.hurry()
     assert await is_late(listening, await listening.hear())
     gate.set()
 

@@ -52,7 +52,7 @@ async def lead_of(hall: Hall) -> app.Caller:
 
 
 async def start_of(hall: Hall) -> str:
-    return live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
+    return await live.cursor_at(hall.house.id, await feeds.head(hall.house.id))
 
 
 async def test_what_is_replayed_is_masked_from_the_change_of_a_role_on(hall: Hall) -> None:

@@ -38,7 +38,7 @@ Told = list[tuple[str, str | None]]
 async def head(house: House) -> str:
     while await feeds.number(house.id):
         pass
-    return live.cursor_at(house.id, await feeds.head(house.id))
+    return await live.cursor_at(house.id, await feeds.head(house.id))
 
 
 async def begin(house: House) -> str:
