@@ -1,5 +1,6 @@
 """One statement per relation and level, whatever the page size."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
@@ -30,7 +31,9 @@ class Loaders:
                 return [found.get(key) for key in keys]
 
             loader = loaders[name or fetch] = DataLoader(load_fn=batch, max_batch_size=500)
-        found: V | None = await loader.load(key)
+        loading = loader.load(key)
+        # Who shares it waits for it too: one that is out of time must not take it from the others.
+        found: V | None = await (asyncio.shield(loading) if loaders is self._shared else loading)
         return found
 
     def forget(self, shared: dict[Any, DataLoader[Any, Any]] | None = None) -> None:

@@ -12,6 +12,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from api.engine.completion import Compiler
 from api.engine.running import Execution
 from api.engine.selecting import Complete
+from api.limits import Ration
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +37,17 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return cast(Executor, super().build_per_event_executor(payload))
 
     def execute_operation(self, serially: bool | None = None) -> Any:
-        """The answer, or what is to be waited for."""
-        if self.operation.operation is OperationType.SUBSCRIPTION and self._events is not None:
-            return self.answer(*self._events)
-        return super().execute_operation(serially)
+        """The answer, or what is to be waited for: of an event as long as an operation may take."""
+        if self.operation.operation is not OperationType.SUBSCRIPTION:
+            return super().execute_operation(serially)
+        compiled = self._events
+        found: Any = super().execute_operation(serially) if compiled is None else self.answer(*compiled)
+        return self._timed(found) if isinstance(found, Awaitable) else found
+
+    async def _timed(self, event: Awaitable[ExecutionResult]) -> ExecutionResult:
+        """The event, unless its time is over: then its stream ends with that."""
+        async with Ration(self.context_value, {}).in_time():  # its points were taken with its stream's
+            return await event
 
     def _compiled(self) -> tuple[str, Complete]:
         schema = cast(Schema, self.schema.extensions["strawberry-definition"])

@@ -11,7 +11,7 @@ class Terms:
 
     introspection: bool = True
     operation_seconds: float | None = None
-    """How long a query or mutation may take, its statements included."""
+    """How long a query, a mutation or one event of a stream may take, its statements included."""
     buckets: Buckets | None = None
     feed_days: float = 7
     """How long a cursor of the feed can be come back to."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import structlog
 from strawberry.schema import BaseSchema
 from strawberry.schema.schema import StreamResult
+from strawberry.types.execution import ExecutionResult
 
 from api.context import Context
 from api.edge.answers import is_request_error, settled
@@ -22,6 +23,8 @@ from api.live.tails import Tail
 
 QUEUED = 256
 """How many events wait for one subscriber before it is fed from the journal."""
+SECONDS = "seconds"
+"""The limit that an event breaks which takes too long."""
 log = structlog.get_logger(__name__)
 
 MakeContext = Callable[[Any, Any], Context]
@@ -33,6 +36,8 @@ class Event(NamedTuple):
     position: int
     push: Push
     quiet: bool
+    last: bool = False
+    """Whether its stream ends with it."""
 
 
 class Member:
@@ -114,12 +119,15 @@ class Group:
         try:
             async with contextlib.aclosing(settled(asking.start(self.reader))) as results:
                 async for result in results:
-                    if is_request_error(result):
+                    late = _is_late(result)
+                    if is_request_error(result) and not late:
                         break  # the stream has ended; each member finds out why by itself
                     assert self.reader.position is not None
-                    event = Event(self.reader.position, told(result), self.reader.quiet)
+                    event = Event(self.reader.position, told(result), self.reader.quiet, late)
                     for member in list(self.members):
                         member.offer(event)
+                    if late:
+                        break  # told to all of them: it would take each as long to find out by itself
                     self.reader.done = self.reader.position
         except Exception as error:
             log.warning("group_failed", error=type(error).__name__)
@@ -127,6 +135,13 @@ class Group:
             self._ended()
             for member in list(self.members):
                 member.leave()
+
+
+def _is_late(result: ExecutionResult) -> bool:
+    """Whether an event took longer than it may, and its stream has ended."""
+    return is_request_error(result) and any(
+        (error.extensions or {}).get("limit") == SECONDS for error in result.errors or ()
+    )
 
 
 class Groups:

@@ -81,6 +81,8 @@ class Subscriber:
                         event = member.queue.popleft()
                         member.position = event.position
                         yield event.push
+                        if event.last:
+                            return
                     elif member.group is not None:
                         member.ready.clear()
                         await member.ready.wait()

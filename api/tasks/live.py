@@ -8,6 +8,7 @@ import strawberry
 
 from api import live
 from api.context import Info, who
+from api.limits import Ration
 from api.permissions import subscription
 from api.tasks.types import Task, TaskWhere, task_q
 from domain import tasks
@@ -39,7 +40,8 @@ class TaskSubscriptions:
     ) -> AsyncIterator[TaskChange]:
         await task_q(info, where)  # one that will not do is refused before anything is waited for
         async for line in live.lines(info, "tasks", after):
-            task = await _task(info, where, line)
+            async with Ration(info.context, {}).in_time():
+                task = await _task(info, where, line)
             if task is not None:
                 yield TaskChange(
                     cursor=live.cursor(line), at=line.at, change=line.name, task=cast(Task, task)
