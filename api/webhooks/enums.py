@@ -25,6 +25,7 @@ publish(
         "TOO_LARGE": "The answer is larger than 1 MB.",
         "REDIRECT": "The receiver sent us elsewhere, where we do not go.",
         "STATUS": "The receiver answered with another status than 2xx.",
+        "UNPREPARED": "Nothing was sent: it took longer to make than an operation may. Ask for less.",
     },
 )
 publish(

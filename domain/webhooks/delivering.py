@@ -102,7 +102,14 @@ async def _due(webhook: Webhook) -> list[WebhookDelivery]:
 
 
 async def _send(webhook: Webhook, delivery: WebhookDelivery, secrets: list[str]) -> Sent:
-    message = await message_of(webhook, delivery)
+    deadline = asyncio.timeout(WAYS.seconds)
+    try:
+        async with deadline:
+            message = await message_of(webhook, delivery)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        return Sent(delivery, Outcome(int(WAYS.seconds * 1000), error=AttemptError.UNPREPARED))
     if message is None:
         return Sent(delivery, None)
     body = encoded(message)

@@ -30,6 +30,7 @@ class AttemptError(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     REDIRECT = "REDIRECT"
     STATUS = "STATUS"
+    UNPREPARED = "UNPREPARED"
 
 
 class DisabledReason(StrEnum):

@@ -26,6 +26,8 @@ class _Ways:
 
     shaper: Shaper | None = None
     outbound: Outbound = Outbound()
+    seconds: float = 10
+    """How long it may take to make one message."""
 
 
 WAYS = _Ways()
@@ -35,6 +37,7 @@ def sent_by(settings: Settings) -> None:
     """Keep secrets and send messages as this process's settings have it."""
     sealing.unlock(settings.secret_key.get_secret_value())
     allowed = frozenset(host.lower() for host in settings.webhook_allowed)
+    WAYS.seconds = settings.operation_seconds
     WAYS.outbound = Outbound(settings.profile is Profile.PRODUCTION, allowed)
 
 

@@ -1,5 +1,6 @@
 """A partner's tool is told what happens: signed, in order, masked, and until it arrives."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,10 +9,11 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from api.ids import global_id, row_id
-from domain import customers, runs
+from domain import customers, runs, tasks
 from domain.access import Role
 from domain.journal import JournalLine
 from domain.webhooks import DeliveryState, WebhookAttempt, WebhookDelivery
+from domain.webhooks.shaping import WAYS
 from tests.conftest import NOON
 from tests.receiver import Receiver, receiving
 from tests.stories.documents import REFUSAL, TASK_COMPLETE, TASK_CREATE
@@ -224,6 +226,33 @@ async def test_a_receiver_that_is_down_gets_everything_in_order_once_it_is_up(
     assert errors.count("CONNECTION") + errors.count("PROTOCOL") == receiver.knocks - 3
     ids = {each["messageId"] for each in seen["deliveries"]["nodes"]}
     assert {message.id for message in receiver.heard} == ids
+
+
+async def test_a_message_that_takes_too_long_to_make_is_a_failed_attempt_and_is_tried_again(
+    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner_ = await partner(stage, receiver, document=SUBSCRIPTION)
+
+    async def never(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as slowed:
+        slowed.setattr(tasks, "matching", never)  # nobody else asks for a task in this way
+        slowed.setattr(WAYS, "seconds", 0.2)
+        await a_task(stage, "Call")
+        async with asyncio.timeout(30):
+            await settle(stage)
+        seen = await partner_.seen()
+        assert (receiver.knocks, seen["failingSince"] is not None, seen["enabled"]) == (0, True, True)
+        (delivery,) = seen["deliveries"]["nodes"]
+        late = {"status": None, "error": "UNPREPARED", "durationMs": 200, "answer": ""}
+        assert delivery["state"] == "PENDING" and delivery["nextAt"] is not None
+        assert delivery["attempts"]["nodes"] and all(each == late for each in delivery["attempts"]["nodes"])
+    await stage.advance(NOON + timedelta(hours=3))
+    (message,) = receiver.heard
+    assert message.said["data"]["taskChanged"]["task"]["title"] == "Call"
+    assert message.id == delivery["messageId"]
+    assert await partner_.states() == ["DELIVERED"]
 
 
 async def test_after_a_day_of_failure_it_is_disabled_with_the_reason_and_can_go_on(
