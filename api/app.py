@@ -113,7 +113,7 @@ def create(settings: Settings, vitals: Vitals) -> Starlette:
         authenticate=authenticate,
         make_context=context,
         max_subscriptions=settings.streams_per_socket,
-        follow=Hub(schema, _still, context).follow,
+        follow=Hub(schema, _still, context, settings.streams_per_workspace).follow,
         admit=lambda caller: turnstile.enter(caller.principal),
         allow_get=settings.profile is Profile.DEVELOPMENT,
         allowed_origins=settings.cors_origins,

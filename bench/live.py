@@ -30,7 +30,11 @@ from domain.contacts import Channel
 from tests.servers.process import free_port
 
 QUERY = "subscription { taskChanged { cursor at change task { id title state dueAt customer { id name } } } }"
-MANY = {"CARELINE_SOCKETS_PER_KEY": "100000", "CARELINE_SOCKETS_PER_WORKSPACE": "100000"}
+MANY = {
+    "CARELINE_SOCKETS_PER_KEY": "100000",
+    "CARELINE_SOCKETS_PER_WORKSPACE": "100000",
+    "CARELINE_STREAMS_PER_WORKSPACE": "100000",
+}
 SETTLE_SECONDS = 1.0
 NAMES = ("strawberry-graphql", "uvicorn", "websockets", "asyncpg")
 

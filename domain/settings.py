@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     rate_points: int = Field(10_000, alias="CARELINE_RATE_POINTS", ge=0)
     rate_per_second: float = Field(1_000, alias="CARELINE_RATE_PER_SECOND", gt=0)
     streams_per_socket: int = Field(20, alias="CARELINE_STREAMS_PER_SOCKET", ge=1)
+    streams_per_workspace: int = Field(1_000, alias="CARELINE_STREAMS_PER_WORKSPACE", ge=1)
     sockets_per_key: int = Field(10, alias="CARELINE_SOCKETS_PER_KEY", ge=1)
     sockets_per_workspace: int = Field(200, alias="CARELINE_SOCKETS_PER_WORKSPACE", ge=1)
     feed_days: float = Field(7, alias="CARELINE_FEED_DAYS", gt=0)

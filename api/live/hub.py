@@ -7,6 +7,7 @@ from strawberry.schema import BaseSchema
 
 from api.edge.pushing import Push
 from api.edge.reading import Asked
+from api.live.counting import Open
 from api.live.grouping import shape_of
 from api.live.groups import Groups, MakeContext
 from api.live.standing import Authenticate, Credentials
@@ -17,12 +18,19 @@ from api.live.tails import Tails
 class Hub:
     """Follows the feeds of the workspaces that somebody here listens to, and no others."""
 
-    def __init__(self, schema: BaseSchema, authenticate: Authenticate, make_context: MakeContext) -> None:
+    def __init__(
+        self,
+        schema: BaseSchema,
+        authenticate: Authenticate,
+        make_context: MakeContext,
+        per_workspace: int = 1_000,
+    ) -> None:
         self.schema = schema
         self.make_context = make_context
         self.credentials = Credentials(authenticate)
         self.tails = Tails(self.credentials.noted)
         self.groups = Groups()
+        self.open = Open(per_workspace)
 
     def follow(self, asked: Asked, caller: Any, connection: Any) -> AsyncGenerator[Push, None] | None:
         """What a subscriber is told, for as long as it listens; none for what is no subscription."""

@@ -5,7 +5,9 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
-from api.edge.answers import is_request_error, settled
+from graphql import GraphQLError
+
+from api.edge.answers import failed, is_request_error, settled
 from api.edge.pushing import Push, ending, pushed, told
 from api.edge.reading import Asked
 from api.errors import Code, coded
@@ -15,6 +17,7 @@ from api.live.groups import Asking, Member
 from api.live.reading import Reader
 from api.live.standing import Standing
 from api.live.tails import Tail
+from api.metering import count_errors
 from domain import db
 from domain.figures import SUBSCRIBERS
 
@@ -47,6 +50,12 @@ class Subscriber:
         db.enter(workspace_id)
         member = self._member
         async with contextlib.AsyncExitStack() as stack:
+            try:
+                stack.enter_context(self._hub.open.one_more(workspace_id))
+            except GraphQLError as refused:
+                count_errors([refused])
+                yield pushed(failed(refused), first=True)
+                return
             tail = await stack.enter_async_context(self._hub.tails.following(workspace_id))
             standing = await stack.enter_async_context(
                 self._hub.credentials.watching(self._caller, member.ready.set)
