@@ -3,14 +3,21 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.faults.load import Client, Log
 from tests.faults.town import Town, distributed
 
-# Each named fault by itself takes minutes in all: `make faults-named` has them; `make test` the short runs.
-collect_ignore_glob = [] if os.environ.get("CARELINE_FAULTS_NAMED") else ["test_f[0-9]*.py"]
+QUICK = {"test_f11_once.py"}
+"""Named faults that take seconds: `make test` has these and the short runs."""
+# The others take minutes in all: `make faults-named` has them.
+collect_ignore = (
+    []
+    if os.environ.get("CARELINE_FAULTS_NAMED")
+    else sorted({file.name for file in Path(__file__).parent.glob("test_f[0-9]*.py")} - QUICK)
+)
 
 
 @pytest.fixture(scope="module")

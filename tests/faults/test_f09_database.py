@@ -1,4 +1,4 @@
-"""F9 to F13, F28: PostgreSQL killed, its backends ended, its COMMIT unheard, slow; an API killed; fifty at once."""
+"""F9, F10, F12, F13, F28: PostgreSQL killed, its backends ended, slow; an API killed; fifty at once."""
 
 import asyncio
 import json
@@ -8,30 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
+from tests.faults.asking import orders, send
 from tests.faults.load import Client
 from tests.faults.town import Town
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-def send(town: Town, key: str, seconds: float = 20) -> httpx2.Response:
-    """One order, asked for once."""
-    document = (
-        f'mutation {{ orderRecord(idempotencyKey: "{key}", input: {{externalId: "{key}", '
-        f'customerExternalId: "C-{key}", orderedAt: "2025-02-01T10:00:00+08:00", '
-        'amount: {amount: "10.00", currency: "CNY"}}) { __typename ... on OrderRecordPayload { order { id } } } }'
-    )
-    return httpx2.post(
-        f"{town.urls[0]}/graphql",
-        json={"query": document},
-        headers={"Authorization": f"Bearer {town.key}"},
-        timeout=seconds,
-    )
-
-
-def orders(town: Town, prefix: str) -> list[str]:
-    found = town.look(f"SELECT external_id FROM orders WHERE external_id LIKE '{prefix}%' ORDER BY id")
-    return [name for (name,) in found]
 
 
 async def going_on(client: Client, prefix: str, until: asyncio.Event) -> int:
@@ -72,38 +53,6 @@ async def test_f09_f10_the_database_goes_under_load(town: Town, client: Client, 
         lambda rows: rows[0][0] == sum(counts),
     )
     assert set(orders(town, f"{how}-")) == client._log.orders
-
-
-def test_f11_a_commit_whose_answer_is_lost_is_found_again_by_its_key(town: Town) -> None:
-    assert town.to_postgres is not None
-    first = send(town, "f11-before").json()["data"]["orderRecord"]["order"]["id"]
-    front = town.serves[0].front
-    assert front is not None
-    front.losing_replies = True
-    with pytest.raises(httpx2.TransportError):
-        send(town, "f11", 2)
-    town.until("SELECT count(*) FROM orders WHERE external_id = 'f11'", lambda rows: rows[0][0] == 1)
-    front.heal()
-    again = send(town, "f11").json()["data"]["orderRecord"]["order"]["id"]
-    assert again not in (None, first)
-    assert send(town, "f11").json()["data"]["orderRecord"]["order"]["id"] == again
-    assert orders(town, "f11") == ["f11-before", "f11"]
-
-
-def test_f11_a_database_that_loses_its_replies_does_nothing_twice(town: Town) -> None:
-    assert town.to_postgres is not None
-    town.to_postgres.losing_replies = True
-    try:
-        send(town, "f11-lost", 3)
-    except httpx2.TransportError:
-        pass
-    assert town.to_postgres.lost_bytes
-    town.to_postgres.heal()
-    end = time.monotonic() + 20
-    while "data" not in (answer := send(town, "f11-lost").json()) or answer.get("errors"):
-        assert time.monotonic() < end, answer
-        time.sleep(0.1)
-    assert orders(town, "f11-lost") == ["f11-lost"]
 
 
 @pytest.mark.parametrize("how", ["slow", "silent", "used_up"])

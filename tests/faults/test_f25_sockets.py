@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.faults.asking import send
 from tests.faults.test_f01_workers import queued
-from tests.faults.test_f09_database import send
 from tests.faults.town import Town
 from tests.faults.wire import Wire
 
