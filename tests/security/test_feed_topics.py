@@ -106,7 +106,7 @@ async def streamed(who: Principal, after: str, count: int) -> Told:
 async def sent(who: Principal, house: House, after: str) -> Told:
     """What a webhook that is told as this principal would be sent, without a document and with one."""
     shaper, found = Shaping(schema), []
-    place = live.position(house.owner, after)
+    place = await live.position(house.owner, after)
     text = "subscription { feed { change objectId } }"
     for line in await feeds.lines_after(house.id, place):
         plain, shaped = await shaper.shape(who, None, line), await shaper.shape(who, text, line)
@@ -242,6 +242,6 @@ async def test_a_document_may_ask_for_the_object_of_its_topic(house: House) -> N
     start = await head(house)
     await customers.upsert(house.owner, "C-1", name="Wang Xiaoming")
     await head(house)
-    (line,) = await feeds.lines_after(house.id, live.position(house.owner, start))
+    (line,) = await feeds.lines_after(house.id, await live.position(house.owner, start))
     message = await shaper.shape(who, one, line)
     assert message is not None and message["data"] == {"customer": {"name": "Wang Xiaoming"}}
