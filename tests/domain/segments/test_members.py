@@ -30,6 +30,8 @@ async def test_every_workspace_gets_the_same_twenty_one_segments_in_both_languag
         SegmentKind.CELL: 15,
         SegmentKind.RFM_TIER: 3,
         SegmentKind.PRESET: 3,
+        SegmentKind.RULE: 0,
+        SegmentKind.STATIC: 0,
     }
     names = {segment.key: (segment.name_en, segment.name_zh) for segment in page.items}
     assert names["cell:MATURE:HIGH"] == ("Mature, high value", "成熟客户·高价值")
