@@ -1,5 +1,6 @@
 """The command line, and the one place that knows both the API and the jobs."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Coroutine
@@ -9,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from api import logs, loop, steering
+from api import logs, steering
 from api.board import show_runs
 from api.client import Client, Failed, follow_import
 from api.listening import MOST_WORKERS, CannotStart
@@ -50,7 +51,7 @@ def _stop(message: str) -> NoReturn:
 
 def _run(what: Coroutine[Any, Any, None]) -> None:
     try:
-        loop.run(what)
+        asyncio.run(what)
     except (CannotStart, DomainError, Failed) as error:
         _stop(str(error))
     except (KeyboardInterrupt, BrokenOff):
