@@ -22,5 +22,5 @@ async def _keys(_: Starlette) -> None:
 
 if __name__ == "__main__":
     settings = from_environment()
-    logs.configure(settings.log)
+    logs.configure(settings.log_style)
     asyncio.run(serve(settings, before=_keys))

@@ -9,5 +9,5 @@ from domain.settings import from_environment
 
 if __name__ == "__main__":
     settings = from_environment()
-    logs.configure(settings.log)
+    logs.configure(settings.log_style)
     asyncio.run(work(settings))
