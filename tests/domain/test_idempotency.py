@@ -86,14 +86,26 @@ async def test_twenty_callers_at_once_have_one_effect(house: House) -> None:
 
 
 async def test_when_the_first_of_many_fails_the_next_one_does_it(house: House) -> None:
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def fails_first() -> Any:
+        async with db.transaction():
+            assert await idempotency.begin(house.admin, "k", "teamAdd", HASH) is None
+            begun.set()
+            await goes_on.wait()
+            raise Failed
+
     async with asyncio.timeout(30):
-        results = await asyncio.gather(
-            *(_effect(house.admin, fails=n % 2 == 0) for n in range(20)), return_exceptions=True
-        )
+        first = asyncio.create_task(fails_first())
+        await begun.wait()
+        others = [asyncio.create_task(_effect(house.admin, fails=n % 2 == 0)) for n in range(20)]
+        await asyncio.sleep(0)  # each has begun, and none can be ahead of the first
+        goes_on.set()
+        results = await asyncio.gather(first, *others, return_exceptions=True)
     (made,) = await _made(house)
-    assert all(isinstance(result, Failed) or result == {"id": made} for result in results)
     assert isinstance(results[0], Failed)
-    assert [result for n, result in enumerate(results) if n % 2] == [{"id": made}] * 10
+    assert all(isinstance(result, Failed) or result == {"id": made} for result in results)
+    assert [result for n, result in enumerate(results[1:]) if n % 2] == [{"id": made}] * 10
 
 
 async def test_of_callers_with_other_inputs_at_once_one_has_the_key(house: House) -> None:
