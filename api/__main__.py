@@ -1,6 +1,5 @@
 """The command line, and the one place that knows both the API and the jobs."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine
@@ -10,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from api import logs, steering
+from api import logs, loop, steering
 from api.board import show_runs
 from api.client import Client, Failed, follow_import
 from api.listening import MOST_WORKERS, CannotStart
@@ -51,7 +50,7 @@ def _stop(message: str) -> NoReturn:
 
 def _run(what: Coroutine[Any, Any, None]) -> None:
     try:
-        asyncio.run(what)
+        loop.run(what)
     except (CannotStart, DomainError, Failed) as error:
         _stop(str(error))
     except (KeyboardInterrupt, BrokenOff):

@@ -17,6 +17,8 @@ from domain import db
 from domain.errors import DomainError
 
 _ABOUT_THE_REQUEST = (DomainError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+_SUGGESTION = re.compile(r" Did you mean [^?]*\?")
+"""graphql-core's, of which Strawberry leaves out those about fields: by them, a guesser learns the schema."""
 _TOO_MANY_TOKENS = re.compile(r"Syntax Error: Document contains more than (\d+) tokens\. Parsing aborted\.")
 
 
@@ -36,6 +38,7 @@ def presentable(error: Exception) -> GraphQLError:
         failure = db.failure_of(error)
         return _incident(error) if failure is None else _unavailable(error, failure)
     error.extensions = {**(error.extensions or {}), **_coded(error)}
+    error.message = _SUGGESTION.sub("", error.message)
     return error
 
 

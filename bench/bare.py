@@ -1,6 +1,5 @@
 """The other side of the comparison: a bare WebSocket endpoint that sends what it is given to all."""
 
-import asyncio
 import os
 import socket
 
@@ -10,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from api import loop
 from api.listening import BACKLOG, web_server
 
 _here: set[WebSocket] = set()
@@ -42,4 +42,4 @@ if __name__ == "__main__":
         bound.listen(BACKLOG)
         print("serving", flush=True)
         routes = [WebSocketRoute("/graphql", _listen), Route("/tell", _tell, methods=["POST"])]
-        asyncio.run(web_server(Starlette(routes=routes)).serve(sockets=[bound]))
+        loop.run(web_server(Starlette(routes=routes)).serve(sockets=[bound]))

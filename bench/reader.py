@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import uvicorn
 
-from api import app
+from api import app, loop
 from api.schema import schema
 from bench import shares
 from domain import db
@@ -119,4 +119,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    loop.run(serve())

@@ -1,12 +1,11 @@
 """A serving process as `careline serve` starts it; with BENCH_KEYS it makes a workspace and says its keys."""
 
-import asyncio
 import json
 import os
 
 from starlette.applications import Starlette
 
-from api import logs
+from api import logs, loop
 from api.serving import serve
 from bench.live import made_keys
 from domain import db, workspaces
@@ -23,4 +22,4 @@ async def _keys(_: Starlette) -> None:
 if __name__ == "__main__":
     settings = from_environment()
     logs.configure(settings.log_style)
-    asyncio.run(serve(settings, before=_keys))
+    loop.run(serve(settings, before=_keys))

@@ -1,13 +1,11 @@
 """A worker process as `careline worker` starts it, which also knows the benchmark's kinds of run."""
 
-import asyncio
-
 import bench.kinds  # noqa: F401
-from api import logs
+from api import logs, loop
 from api.serving import work
 from domain.settings import from_environment
 
 if __name__ == "__main__":
     settings = from_environment()
     logs.configure(settings.log_style)
-    asyncio.run(work(settings))
+    loop.run(work(settings))

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from domain import db
+from domain import db, wires
 
 CHANNEL = "careline"
 GATHER_SECONDS = 0.005
@@ -85,19 +85,28 @@ async def _carry(url: str) -> None:
     while True:
         try:
             connection = await asyncpg.connect(url, timeout=5, command_timeout=5)
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        except Exception as error:
+            if not _away(error):
+                raise
             log.warning("nudges_unreachable", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
             continue
         try:
             await _exchange(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except Exception as error:
+            if not _away(error):
+                raise
             log.warning("nudges_interrupted", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
         finally:
             for nudge in _ALL.values():
                 nudge.carried_by(None)
             connection.terminate()
+
+
+def _away(error: Exception) -> bool:
+    kinds = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+    return isinstance(error, kinds) or wires.ended(error)
 
 
 async def _exchange(connection: Any) -> None:

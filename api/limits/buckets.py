@@ -15,6 +15,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from domain import wires
+
 KEPT = 10_000
 """Callers whose buckets a process remembers; who was not here for long has a full one."""
 PATIENCE_SECONDS = 0.25
@@ -77,7 +79,9 @@ class Buckets:
         if self._redis is not None and time.monotonic() >= self._broken_until:
             try:
                 return await self._take_shared(caller, cost, back)
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:
+                if not _away(error):
+                    raise
                 # A breaker: while Redis is away nobody waits for it again and again.
                 self._broken_until = time.monotonic() + BREAK_SECONDS
                 log.warning("buckets_away", error=type(error).__name__)
@@ -114,3 +118,7 @@ class Buckets:
         if len(self._here) > KEPT:
             self._here.popitem(last=False)
         return Draught(taken, points)
+
+
+def _away(error: Exception) -> bool:
+    return isinstance(error, (RedisError, OSError, TimeoutError)) or wires.ended(error)

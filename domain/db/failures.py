@@ -9,6 +9,8 @@ from enum import StrEnum
 import asyncpg
 from asyncpg import exceptions as pg
 
+from domain import wires
+
 
 class Failure(StrEnum):
     """A failure that is the database's and not the statement's; trying again later may help."""
@@ -52,7 +54,6 @@ _KINDS: tuple[tuple[Failure, tuple[type[BaseException], ...]], ...] = (
             pg.ReadOnlySQLTransactionError,
             pg.PostgresIOError,
             asyncpg.InternalClientError,
-            ConnectionError,
             socket.gaierror,
         ),
     ),
@@ -83,6 +84,8 @@ def failure_of(error: BaseException) -> Failure | None:
         for failure, kinds in _KINDS:
             if isinstance(cause, kinds):
                 return failure
+        if wires.ended(cause):
+            return Failure.AWAY
         # asyncpg says by this one both that a connection has died and that it was used wrongly.
         if isinstance(cause, asyncpg.InterfaceError) and any(said in str(cause) for said in _CLOSED):
             return Failure.AWAY

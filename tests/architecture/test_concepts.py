@@ -38,6 +38,7 @@ FLOOR = {
     "texts",
     "timekeeping",
     "tracing",
+    "wires",
 }
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 SCOPES = (*FUNCTIONS, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

@@ -1,5 +1,6 @@
 """Random queries get the same answer from a compiled plan as from graphql-core, and the same errors."""
 
+import gc
 import os
 from collections import Counter
 from dataclasses import replace
@@ -19,8 +20,8 @@ from tests.api.engine.respelling import misspelled, respelled
 from tests.conftest import NOON, House
 from tests.security.filling import an_id_of_each_type, fill
 
-COUNT = int(os.environ.get("CARELINE_GENERATED", "60"))
-"""How many for each database, each of them asked in three spellings."""
+COUNT = int(os.environ.get("CARELINE_GENERATED", "270"))
+"""How many for each database; each is asked again with other values, and in two other spellings."""
 SEED = int(os.environ.get("SEED", "1"))
 TRIES = 3
 
@@ -32,8 +33,15 @@ def askers(house: House) -> list[Principal]:
     return [owner, owner, owner, owner, *house.staff.values(), replace(owner, scopes=few)]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.one_path
+# graphql-core leaves what it had begun beside a field that fails; the compiled path has neither of these.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <coroutine object (Executor|GraphQLCoreConverter)[.]"
+)
 async def test_random_queries_get_the_same_answer_on_both_paths(house: House) -> None:
+    print(f"SEED={SEED} CARELINE_GENERATED={COUNT}")
     await prepared(house)
     random = Random(SEED)
     names = Names([*(await an_id_of_each_type(house)).values(), "nonsense"])
@@ -44,12 +52,27 @@ async def test_random_queries_get_the_same_answer_on_both_paths(house: House) ->
         asker = random.choice(who)
         data = await same(query.text, query.variables, asker, outcomes, valid=True)
         names.cursors += cursors_in(data)
-        # Its plan is known now; what is written differently may be another document, or none.
+        # Its plan is known now: other values must not change it, and may be none that it takes.
+        await same(query.text, changed(query.variables, random), asker, outcomes, valid=False)
+        # What is written differently may be another document, or none.
         await same(respelled(query.text, random), query.variables, random.choice(who), outcomes, valid=True)
         await same(misspelled(query.text, random), query.variables, asker, outcomes, valid=False)
-    assert outcomes["answered"] > COUNT * 3 / 4, outcomes
+    gc.collect()  # what graphql-core left is this test's, not that of whichever comes next
+    assert outcomes["answered"] > COUNT, outcomes
     assert outcomes["not GraphQL"] > COUNT / 10, outcomes
     assert outcomes["compiled"] == outcomes["answered"], "what can be answered is compiled"
+
+
+def changed(variables: dict[str, Any], random: Random) -> dict[str, Any]:
+    """Other values: null, another variable's, none at all, the other truth, or the same."""
+    given = list(variables.values())
+    ways = {name: random.random() for name in variables}
+    changed = {
+        name: None if ways[name] < 0.15 else random.choice(given) if ways[name] < 0.3 else value
+        for name, value in variables.items()
+        if ways[name] < 0.85
+    }
+    return {name: not value if isinstance(value, bool) else value for name, value in changed.items()}
 
 
 async def same(

@@ -53,6 +53,8 @@ def led_to(cause: Exception) -> Exception:
         (of_sqlite(sqlite3.SQLITE_FULL), Failure.FULL),
         (of_sqlite(sqlite3.SQLITE_IOERR_WRITE), Failure.FULL),
         (of_sqlite(sqlite3.SQLITE_ERROR), None),
+        (RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed"), Failure.AWAY),
+        (RuntimeError("dictionary changed size during iteration"), None),
         (ValueError("ours"), None),
         (TimeoutError(), None),
     ],

@@ -1,0 +1,20 @@
+"""The event loop that every Careline process runs on: uvloop where it is to be had, else asyncio's own."""
+
+import asyncio
+import importlib.util
+from collections.abc import Coroutine
+from typing import Any
+
+
+def new() -> asyncio.AbstractEventLoop:
+    if importlib.util.find_spec("uvloop") is None:  # on Windows, and on PyPy
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+def run(what: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end, as `asyncio.run` would."""
+    with asyncio.Runner(loop_factory=new) as runner:
+        runner.run(what)
