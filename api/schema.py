@@ -12,6 +12,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 import api.enums  # noqa: F401
+from api.alerts import AlertMutations, AlertQueries, AlertSubscriptions
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
 from api.context import Context
@@ -42,6 +43,7 @@ QUERIES: list[type[Any]] = [
     SegmentRuleQueries,
     PredictionQueries,
     WorthQueries,
+    AlertQueries,
     TaskQueries,
     CampaignQueries,
     KpiQueries,
@@ -60,12 +62,19 @@ MUTATIONS: list[type[Any]] = [
     SegmentRuleMutations,
     PredictionMutations,
     WorthMutations,
+    AlertMutations,
     TaskMutations,
     CampaignMutations,
     KpiMutations,
     WebhookMutations,
 ]
-SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions, FeedSubscriptions]
+SUBSCRIPTIONS: list[type[Any]] = [
+    RunSubscriptions,
+    AlertSubscriptions,
+    TaskSubscriptions,
+    KpiSubscriptions,
+    FeedSubscriptions,
+]
 CACHED = 512
 
 

@@ -22,6 +22,7 @@ SIZES: dict[tuple[str, str], int] = {
     ("Dashboard", "matrix"): 15,
     ("Dashboard", "tiers"): 3,
     ("Customer", "segments"): 3,
+    ("Alert", "reasons"): 2,
     ("Segment", "rule"): 6,
     ("SegmentExplanation", "lines"): 6,
     ("Query", "segmentPresets"): 15,

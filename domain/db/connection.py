@@ -20,6 +20,7 @@ MODELS = [
     "domain.contacts.models",
     "domain.segments.models",
     "domain.predictions.models",
+    "domain.alerts.models",
     "domain.tasks.models",
     "domain.campaigns.models",
     "domain.kpis.models",
