@@ -16,6 +16,7 @@ from api.alerts import AlertMutations, AlertQueries, AlertSubscriptions
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
 from api.context import Context
+from api.customer_health import HealthMutations, HealthQueries
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.deprecating import Deprecations
 from api.engine import Engine, Executor
@@ -45,6 +46,7 @@ QUERIES: list[type[Any]] = [
     WorthQueries,
     AlertQueries,
     TaskQueries,
+    HealthQueries,
     CampaignQueries,
     KpiQueries,
     FeedQueries,
@@ -64,6 +66,7 @@ MUTATIONS: list[type[Any]] = [
     WorthMutations,
     AlertMutations,
     TaskMutations,
+    HealthMutations,
     CampaignMutations,
     KpiMutations,
     WebhookMutations,

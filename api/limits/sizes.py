@@ -23,6 +23,8 @@ SIZES: dict[tuple[str, str], int] = {
     ("Dashboard", "tiers"): 3,
     ("Customer", "segments"): 3,
     ("Alert", "reasons"): 2,
+    ("CustomerHealth", "parts"): 5,
+    ("CustomerHealth", "history"): 10,
     ("Segment", "rule"): 6,
     ("SegmentExplanation", "lines"): 6,
     ("Query", "segmentPresets"): 15,

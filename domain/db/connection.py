@@ -22,6 +22,7 @@ MODELS = [
     "domain.predictions.models",
     "domain.alerts.models",
     "domain.tasks.models",
+    "domain.health.models",
     "domain.campaigns.models",
     "domain.kpis.models",
     "domain.webhooks.models",

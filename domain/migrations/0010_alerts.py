@@ -1,12 +1,13 @@
-"""Customers at risk, and how many contacts in a row each has left unanswered."""
+"""Customers at risk, how many contacts in a row each has left unanswered, and how healthy each is."""
 
 from tortoise import fields, migrations
 
 from domain.alerts.models import AlertLevel, AlertOutcome, AlertState
 from domain.db.fields import Document, Index, Instant, Reference, choice
 from domain.db.schema import CreateTable, SecureRows
+from domain.health.models import HealthBand
 
-TABLES = ("alerts", "contact_streaks")
+TABLES = ("alerts", "contact_streaks", "health_publications", "health_scores", "health_moves")
 
 
 class Migration(migrations.Migration):
@@ -78,6 +79,88 @@ class Migration(migrations.Migration):
                 "pk_attr": "id",
             },
             bases=["Record"],
+        ),
+        CreateTable(
+            name="HealthPublication",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("run_id", Reference("runs")),
+                ("number", fields.IntField()),
+                ("weights", fields.IntField()),
+                ("customers", fields.BigIntField()),
+                ("as_of", Instant()),
+                ("computed_at", Instant()),
+            ],
+            options={
+                "table": "health_publications",
+                "app": "careline",
+                "indexes": [
+                    Index(fields=["workspace_id", "number"], name="health_publications_number", unique=True),
+                    Index(fields=["workspace_id", "run_id"], name="health_publications_run", unique=True),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="HealthScore",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("run_id", Reference("runs")),
+                ("customer_id", Reference("customers")),
+                ("recency_days", fields.IntField()),
+                ("orders", fields.IntField()),
+                ("orders_before", fields.IntField()),
+                ("asked", fields.IntField()),
+                ("answered", fields.IntField()),
+                ("ratings", fields.IntField()),
+                ("rating_total", fields.IntField()),
+                ("engaged", fields.IntField()),
+                ("engaged_long", fields.IntField()),
+                ("score", fields.IntField()),
+                ("band", choice(HealthBand)),
+            ],
+            options={
+                "table": "health_scores",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "run_id", "customer_id"],
+                        name="health_scores_run",
+                        unique=True,
+                    ),
+                    Index(fields=["workspace_id", "customer_id"], name="health_scores_customer"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        CreateTable(
+            name="HealthMove",
+            fields=[
+                ("id", fields.BigIntField(primary_key=True)),
+                ("workspace_id", fields.BigIntField()),
+                ("run_id", Reference("runs")),
+                ("customer_id", Reference("customers")),
+                ("score", fields.IntField()),
+                ("band", choice(HealthBand)),
+            ],
+            options={
+                "table": "health_moves",
+                "app": "careline",
+                "indexes": [
+                    Index(
+                        fields=["workspace_id", "customer_id", "run_id"],
+                        name="health_moves_customer",
+                        unique=True,
+                    ),
+                    Index(fields=["workspace_id", "run_id"], name="health_moves_run"),
+                ],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
         ),
         SecureRows(TABLES),
     ]

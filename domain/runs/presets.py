@@ -18,6 +18,7 @@ class SchedulePreset(StrEnum):
     QUARTER_REPORT = "QUARTER_REPORT"
     MONTHLY_REFIT = "MONTHLY_REFIT"
     NIGHTLY_ALERTS = "NIGHTLY_ALERTS"
+    NIGHTLY_HEALTH = "NIGHTLY_HEALTH"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ PRESETS = {
     # Before the morning, and after the recompute: risk is looked at with what the day before brought.
     SchedulePreset.NIGHTLY_ALERTS: Preset(
         Label("Nightly risk check", "夜间风险预警检查"), "alert_evaluation", "30 3 * * *"
+    ),
+    SchedulePreset.NIGHTLY_HEALTH: Preset(
+        Label("Nightly health scoring", "夜间客户健康度评分"), "health_scoring", "15 3 * * *"
     ),
 }
 

@@ -218,6 +218,7 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         },
         "segmentPresetInstall": {"key": "ACTIVE"},
         "alertClose": {"id": ids["Alert"], "input": {"outcome": "MISTAKEN"}},
+        "healthWeightsSet": {"input": {"recency": 20}},
         "taskCreate": {"input": {"customerId": ids["Customer"], "title": "Call"}},
         "taskAssign": {"id": ids["Task"]},
         "taskStart": {"id": ids["Task"]},

@@ -12,6 +12,7 @@ from domain import (
     contacts,
     customers,
     files,
+    health,
     kpis,
     runs,
     segments,
@@ -91,6 +92,7 @@ async def fill(house: House) -> None:
     await kpis.target_set(who, "VISIT_COVERAGE", target=Decimal("0.9"), comparator=Comparator.AT_LEAST)
     await perform(await segments.recompute(who))
     await perform(await alerts.evaluate_all(who))
+    await perform(await health.recompute(who))
     await launch(house)
     await perform(await kpis.snapshot(who))
     await perform(await kpis.build_report(who, "Month"))
