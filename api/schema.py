@@ -12,9 +12,11 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 import api.enums  # noqa: F401
+from api.alerts import AlertMutations, AlertQueries, AlertSubscriptions
 from api.campaigns import CampaignMutations, CampaignQueries
 from api.contacts import ContactMutations, ContactQueries
 from api.context import Context
+from api.customer_health import HealthMutations, HealthQueries
 from api.customers import CustomerMutations, CustomerQueries, StandingMutations
 from api.deprecating import Deprecations
 from api.engine import Engine, Executor
@@ -42,7 +44,9 @@ QUERIES: list[type[Any]] = [
     SegmentRuleQueries,
     PredictionQueries,
     WorthQueries,
+    AlertQueries,
     TaskQueries,
+    HealthQueries,
     CampaignQueries,
     KpiQueries,
     FeedQueries,
@@ -60,12 +64,20 @@ MUTATIONS: list[type[Any]] = [
     SegmentRuleMutations,
     PredictionMutations,
     WorthMutations,
+    AlertMutations,
     TaskMutations,
+    HealthMutations,
     CampaignMutations,
     KpiMutations,
     WebhookMutations,
 ]
-SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions, FeedSubscriptions]
+SUBSCRIPTIONS: list[type[Any]] = [
+    RunSubscriptions,
+    AlertSubscriptions,
+    TaskSubscriptions,
+    KpiSubscriptions,
+    FeedSubscriptions,
+]
 CACHED = 512
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import runs, tasks, timekeeping, webhooks, workspaces
+from domain import alerts, runs, tasks, timekeeping, webhooks, workspaces
 
 Rows = list[dict[str, Any]]
 
@@ -26,6 +26,7 @@ class Due:
 
 
 DUE: dict[str, Due] = {
+    "alerts": Due(alerts.due, alerts.wake, alerts.set_apart),
     "escalations": Due(tasks.due_escalations, tasks.escalate, tasks.set_apart, tasks.escalate_all),
     "snoozes": Due(tasks.due_snoozes, tasks.wake, tasks.set_apart),
     "schedules": Due(runs.due_schedules, runs.fire_slot, runs.set_schedule_apart),
@@ -36,6 +37,7 @@ DUE: dict[str, Due] = {
 async def next_instant(workspace_id: int, until: datetime) -> datetime | None:
     """The earliest instant up to `until` at which anything of a sandbox falls due."""
     instants = [
+        await alerts.next_due(workspace_id, until),
         await tasks.next_due(workspace_id, until),
         await runs.next_slot_due(workspace_id, until),
         await webhooks.next_due(workspace_id, until),

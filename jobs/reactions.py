@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain import contacts, runs, segments, tasks, timekeeping
+from domain import alerts, contacts, runs, segments, tasks, timekeeping
 from domain.access import Principal
 from domain.contacts import Purpose
 from domain.feeds import Reaction
@@ -41,7 +41,14 @@ async def _callback(who: Principal, line: JournalLine) -> None:
 
 async def _contact(who: Principal, line: JournalLine) -> None:
     assert line.customer_id is not None
+    await alerts.evaluate(who, [line.customer_id])
     await tasks.note_contact(who, line.customer_id, datetime.fromisoformat(line.data["occurred_at"]))
+
+
+async def _watch(who: Principal, line: JournalLine) -> None:
+    """What a customer does, or that they go, may raise or clear their alert."""
+    assert line.customer_id is not None
+    await alerts.watch(who, line.customer_id)
 
 
 async def _placed(who: Principal, line: JournalLine) -> None:
@@ -56,6 +63,13 @@ async def _failed(who: Principal, line: JournalLine) -> None:
 
 
 REACTIONS: dict[str, Reaction] = {
+    "customer.cancelled": _watch,
+    "customer.excluded": _watch,
+    "customer.included": _watch,
+    "event.recorded": _watch,
+    "order.recorded": _watch,
+    "order.changed": _watch,
+    "order.refunded": _watch,
     "lead.recorded": _lead,
     "order.delivered": _callback,
     "interaction.recorded": _contact,

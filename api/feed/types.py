@@ -27,6 +27,7 @@ class FeedTopic(StrEnum):
     BEHAVIOUR = "behaviour"
     CONTACTS = "contacts"
     CAMPAIGNS = "campaigns"
+    ALERTS = "alerts"
 
 
 assert {topic.value for topic in FeedTopic} == live.TOPICS.keys()
@@ -43,6 +44,7 @@ publish(
         "BEHAVIOUR": "What customers did: log-ins, pages, clicks.",
         "CONTACTS": "Contacts that took place, consents, and how customers wish to be reached.",
         "CAMPAIGNS": "Campaigns: drafted, activated, paused, closed.",
+        "ALERTS": "Alerts about customers at risk: opened, raised, changed, closed.",
     },
 )
 

@@ -46,5 +46,7 @@ publish(
         "MONTH_REPORT": "A report at 18:00 on the last day of each month.",
         "QUARTER_REPORT": "A report at 18:00 on the last day of each quarter.",
         "MONTHLY_REFIT": "The prediction models are fitted anew at 04:00 on the first day of each month.",
+        "NIGHTLY_ALERTS": "All customers are looked at for signs that they leave at 03:30.",
+        "NIGHTLY_HEALTH": "All customers' health scores are computed at 03:15.",
     },
 )

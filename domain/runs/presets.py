@@ -17,6 +17,8 @@ class SchedulePreset(StrEnum):
     MONTH_REPORT = "MONTH_REPORT"
     QUARTER_REPORT = "QUARTER_REPORT"
     MONTHLY_REFIT = "MONTHLY_REFIT"
+    NIGHTLY_ALERTS = "NIGHTLY_ALERTS"
+    NIGHTLY_HEALTH = "NIGHTLY_HEALTH"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,13 @@ PRESETS = {
     SchedulePreset.QUARTER_REPORT: _report(Label("Quarterly report", "季度报告"), "0 18 L 3,6,9,12 *"),
     SchedulePreset.MONTHLY_REFIT: Preset(
         Label("Monthly prediction refit", "每月预测模型重估"), "prediction_refit", "0 4 1 * *", WEEK_SECONDS
+    ),
+    # Before the morning, and after the recompute: risk is looked at with what the day before brought.
+    SchedulePreset.NIGHTLY_ALERTS: Preset(
+        Label("Nightly risk check", "夜间风险预警检查"), "alert_evaluation", "30 3 * * *"
+    ),
+    SchedulePreset.NIGHTLY_HEALTH: Preset(
+        Label("Nightly health scoring", "夜间客户健康度评分"), "health_scoring", "15 3 * * *"
     ),
 }
 

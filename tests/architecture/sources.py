@@ -22,6 +22,7 @@ CONCEPTS = (
     "predictions",
     "alerts",
     "tasks",
+    "health",
     "campaigns",
     "kpis",
     "webhooks",

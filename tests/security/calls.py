@@ -75,6 +75,7 @@ ID_OF_FIELD = {
     "webhookReplay": "Webhook",
     "webhookDeliveryReplay": "WebhookDelivery",
     "webhookTest": "Webhook",
+    "alertClose": "Alert",
 }
 """The type of the argument `id` of a root field."""
 
@@ -216,6 +217,8 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
             "input": {"customerIds": [ids["Customer"]]},
         },
         "segmentPresetInstall": {"key": "ACTIVE"},
+        "alertClose": {"id": ids["Alert"], "input": {"outcome": "MISTAKEN"}},
+        "healthWeightsSet": {"input": {"recency": 20}},
         "taskCreate": {"input": {"customerId": ids["Customer"], "title": "Call"}},
         "taskAssign": {"id": ids["Task"]},
         "taskStart": {"id": ids["Task"]},

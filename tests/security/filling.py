@@ -6,7 +6,20 @@ from decimal import Decimal
 import api.schema  # noqa: F401
 from api import nodes
 from api.ids import global_id
-from domain import campaigns, contacts, customers, files, kpis, runs, segments, tasks, webhooks, workspaces
+from domain import (
+    alerts,
+    campaigns,
+    contacts,
+    customers,
+    files,
+    health,
+    kpis,
+    runs,
+    segments,
+    tasks,
+    webhooks,
+    workspaces,
+)
 from domain.access import Role
 from domain.campaigns import Campaign, Plan
 from domain.contacts import Channel, ContactResult, Direction, Purpose
@@ -78,6 +91,8 @@ async def fill(house: House) -> None:
     await tasks.plan_visits(who)
     await kpis.target_set(who, "VISIT_COVERAGE", target=Decimal("0.9"), comparator=Comparator.AT_LEAST)
     await perform(await segments.recompute(who))
+    await perform(await alerts.evaluate_all(who))
+    await perform(await health.recompute(who))
     await launch(house)
     await perform(await kpis.snapshot(who))
     await perform(await kpis.build_report(who, "Month"))

@@ -1,6 +1,7 @@
 """What happens to customers, orders, contacts and campaigns is told by topic, and to those only whom it is for."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from api.ids import global_id
 from api.nodes import kinds
 from api.schema import schema
 from api.webhooks.shaping import Shaping
-from domain import campaigns, contacts, customers, feeds, segments, tasks, workspaces
+from domain import alerts, campaigns, contacts, customers, feeds, segments, tasks, workspaces
 from domain.access import Principal, Role, system
+from domain.alerts import Alert
 from domain.campaigns import Plan
 from domain.contacts import Channel, ContactResult, Direction, Purpose
 from domain.customers import LeadSource
@@ -31,6 +33,7 @@ NEW = {
     "behaviour": "event.recorded",
     "contacts": "interaction.recorded",
     "campaigns": "campaign.created",
+    "alerts": "alert.opened",
 }
 Told = list[tuple[str, str | None]]
 
@@ -54,14 +57,18 @@ async def story(house: House, key: str, owner_id: int | None = None) -> dict[str
     lead = await customers.record_lead(
         who, key, customer_id=one.id, source=LeadSource.WEBSITE, acquired_at=NOON, consent=True
     )
-    order = await customers.record_order(who, key, customer_id=one.id, ordered_at=NOON, amount_minor=100)
+    long_ago = NOON - timedelta(days=alerts.ORDER_DAYS + 1)
+    order = await customers.record_order(who, key, customer_id=one.id, ordered_at=long_ago, amount_minor=100)
     event = await customers.record_event(who, key, customer_id=one.id, name="login", occurred_at=NOON)
     spoke = await contacts.record_interaction(
         who, one.id, Channel.PHONE, Direction.INBOUND, True, ContactResult.REACHED, "", NOON
     )
     await contacts.record_consent(who, one.id, Purpose.MARKETING, True, "web", "1", NOON)
     await contacts.set_preference(who, one.id, [Channel.PHONE], [], [])
+    await alerts.evaluate(who, [one.id])
+    alert = await Alert.get(customer_id=one.id)
     return {
+        "alerts": global_id("Alert", alert.id),
         "customers": global_id("Customer", one.id),
         "leads": global_id("Lead", lead.id),
         "orders": global_id("Order", order.id),
@@ -156,7 +163,7 @@ async def test_who_sees_their_own_work_only_is_told_of_their_own_customers_only(
     await customers.upsert(house.owner, "mine", name="Changed")
     await head(house)
     told = await asked(who, start)
-    assert len(told) == 9, "seven of their customer's story, the change, and the campaign"
+    assert len(told) == 10, "eight of their customer's story, the change, and the campaign"
     ids = {object_id for _, object_id in told}
     assert ids >= set(mine.values())
     assert not ids & {value for each in others for value in each.values()}

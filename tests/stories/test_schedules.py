@@ -206,6 +206,8 @@ async def test_presets_are_listed_in_both_languages_and_only_admins_take_one_on(
         "MONTH_REPORT",
         "QUARTER_REPORT",
         "MONTHLY_REFIT",
+        "NIGHTLY_ALERTS",
+        "NIGHTLY_HEALTH",
     ]
     assert all(row["title"].isascii() and not row["zh"].isascii() for row in data["schedulePresets"])
     answer = (await analyst.response(CREATE, input={"preset": "MONTH_REPORT"})).json()

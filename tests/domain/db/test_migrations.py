@@ -31,6 +31,7 @@ ACROSS_WORKSPACES = {
     "schedules_due",
     "runs_leased",
     "users_token",  # a token is looked up before its workspace is known
+    "contact_streaks_next",
     "tasks_escalation",
     "tasks_snoozed",
     "webhook_deliveries_age",
