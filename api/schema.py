@@ -26,7 +26,14 @@ from api.metering import Metered
 from api.predictions import PredictionMutations, PredictionQueries, WorthMutations, WorthQueries
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
 from api.scalars import SCALARS
-from api.segments import SegmentMutations, SegmentQueries, SegmentRuleMutations, SegmentRuleQueries
+from api.segments import (
+    SegmentMutations,
+    SegmentQueries,
+    SegmentRuleMutations,
+    SegmentRuleQueries,
+    SegmentStandingMutations,
+    SegmentSubscriptions,
+)
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
 from api.webhooks import Shaping, WebhookMutations, WebhookQueries
 from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
@@ -58,6 +65,7 @@ MUTATIONS: list[type[Any]] = [
     ContactMutations,
     SegmentMutations,
     SegmentRuleMutations,
+    SegmentStandingMutations,
     PredictionMutations,
     WorthMutations,
     TaskMutations,
@@ -65,7 +73,13 @@ MUTATIONS: list[type[Any]] = [
     KpiMutations,
     WebhookMutations,
 ]
-SUBSCRIPTIONS: list[type[Any]] = [RunSubscriptions, TaskSubscriptions, KpiSubscriptions, FeedSubscriptions]
+SUBSCRIPTIONS: list[type[Any]] = [
+    RunSubscriptions,
+    SegmentSubscriptions,
+    TaskSubscriptions,
+    KpiSubscriptions,
+    FeedSubscriptions,
+]
 CACHED = 512
 
 

@@ -29,6 +29,7 @@ TOPICS: Mapping[str, frozenset[str]] = {
     "behaviour": frozenset({"event"}),
     "contacts": frozenset({"contact_preference", "consent", "interaction"}),
     "campaigns": frozenset({"campaign"}),
+    "segments": frozenset({"segment"}),
 }
 """What can be followed, live or by a webhook, and whose lines it is; an API key may be kept to some.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import runs, tasks, timekeeping, webhooks, workspaces
+from domain import runs, segments, tasks, timekeeping, webhooks, workspaces
 
 Rows = list[dict[str, Any]]
 
@@ -28,6 +28,7 @@ class Due:
 DUE: dict[str, Due] = {
     "escalations": Due(tasks.due_escalations, tasks.escalate, tasks.set_apart, tasks.escalate_all),
     "snoozes": Due(tasks.due_snoozes, tasks.wake, tasks.set_apart),
+    "segments": Due(segments.due_marks, segments.follow),
     "schedules": Due(runs.due_schedules, runs.fire_slot, runs.set_schedule_apart),
     "webhooks": Due(webhooks.due, webhooks.wake, webhooks.set_apart),
 }
@@ -37,6 +38,7 @@ async def next_instant(workspace_id: int, until: datetime) -> datetime | None:
     """The earliest instant up to `until` at which anything of a sandbox falls due."""
     instants = [
         await tasks.next_due(workspace_id, until),
+        await segments.next_due(workspace_id, until),
         await runs.next_slot_due(workspace_id, until),
         await webhooks.next_due(workspace_id, until),
     ]

@@ -27,6 +27,7 @@ class FeedTopic(StrEnum):
     BEHAVIOUR = "behaviour"
     CONTACTS = "contacts"
     CAMPAIGNS = "campaigns"
+    SEGMENTS = "segments"
 
 
 assert {topic.value for topic in FeedTopic} == live.TOPICS.keys()
@@ -43,6 +44,7 @@ publish(
         "BEHAVIOUR": "What customers did: log-ins, pages, clicks.",
         "CONTACTS": "Contacts that took place, consents, and how customers wish to be reached.",
         "CAMPAIGNS": "Campaigns: drafted, activated, paused, closed.",
+        "SEGMENTS": "Segments: made, changed, published; and who came and went, a line for each batch.",
     },
 )
 

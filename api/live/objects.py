@@ -14,6 +14,7 @@ TYPES = {
     "consent": "Consent",
     "interaction": "Interaction",
     "campaign": "Campaign",
+    "segment": "Segment",
 }
 """Subjects of the journal that are objects with an id, and their types."""
 
