@@ -28,7 +28,14 @@ from api.metering import Metered
 from api.predictions import PredictionMutations, PredictionQueries, WorthMutations, WorthQueries
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
 from api.scalars import SCALARS
-from api.segments import SegmentMutations, SegmentQueries, SegmentRuleMutations, SegmentRuleQueries
+from api.segments import (
+    SegmentMutations,
+    SegmentQueries,
+    SegmentRuleMutations,
+    SegmentRuleQueries,
+    SegmentStandingMutations,
+    SegmentSubscriptions,
+)
 from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
 from api.webhooks import Shaping, WebhookMutations, WebhookQueries
 from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
@@ -62,6 +69,7 @@ MUTATIONS: list[type[Any]] = [
     ContactMutations,
     SegmentMutations,
     SegmentRuleMutations,
+    SegmentStandingMutations,
     PredictionMutations,
     WorthMutations,
     AlertMutations,
@@ -74,6 +82,7 @@ MUTATIONS: list[type[Any]] = [
 SUBSCRIPTIONS: list[type[Any]] = [
     RunSubscriptions,
     AlertSubscriptions,
+    SegmentSubscriptions,
     TaskSubscriptions,
     KpiSubscriptions,
     FeedSubscriptions,

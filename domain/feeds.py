@@ -30,6 +30,7 @@ TOPICS: Mapping[str, frozenset[str]] = {
     "contacts": frozenset({"contact_preference", "consent", "interaction"}),
     "campaigns": frozenset({"campaign"}),
     "alerts": frozenset({"alert"}),
+    "segments": frozenset({"segment"}),
 }
 """What can be followed, live or by a webhook, and whose lines it is; an API key may be kept to some.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import alerts, runs, tasks, timekeeping, webhooks, workspaces
+from domain import alerts, runs, segments, tasks, timekeeping, webhooks, workspaces
 
 Rows = list[dict[str, Any]]
 
@@ -29,6 +29,7 @@ DUE: dict[str, Due] = {
     "alerts": Due(alerts.due, alerts.wake, alerts.set_apart),
     "escalations": Due(tasks.due_escalations, tasks.escalate, tasks.set_apart, tasks.escalate_all),
     "snoozes": Due(tasks.due_snoozes, tasks.wake, tasks.set_apart),
+    "segments": Due(segments.due_marks, segments.follow),
     "schedules": Due(runs.due_schedules, runs.fire_slot, runs.set_schedule_apart),
     "webhooks": Due(webhooks.due, webhooks.wake, webhooks.set_apart),
 }
@@ -39,6 +40,7 @@ async def next_instant(workspace_id: int, until: datetime) -> datetime | None:
     instants = [
         await alerts.next_due(workspace_id, until),
         await tasks.next_due(workspace_id, until),
+        await segments.next_due(workspace_id, until),
         await runs.next_slot_due(workspace_id, until),
         await webhooks.next_due(workspace_id, until),
     ]

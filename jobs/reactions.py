@@ -9,6 +9,28 @@ from domain.feeds import Reaction
 from domain.journal import JournalLine
 
 
+async def _changed(who: Principal, line: JournalLine) -> None:
+    """Rules may ask about what has changed of this customer, and of whom an order was before."""
+    assert line.customer_id is not None
+    before = line.data.get("customer_was")
+    await segments.mark(who, [line.customer_id, *([before] if before else [])])
+
+
+async def _imported(who: Principal, line: JournalLine) -> None:
+    """An import's rows are no lines of their own: everybody is looked at."""
+    await segments.evaluate_soon(who)
+
+
+def _also(*reactions: Reaction) -> Reaction:
+    """One reaction after the other."""
+
+    async def react(who: Principal, line: JournalLine) -> None:
+        for each in reactions:
+            await each(who, line)
+
+    return react
+
+
 async def _lead(who: Principal, line: JournalLine) -> None:
     """A lead without consent is kept from marketing; the first touch is owed all the same (C-48)."""
     assert line.customer_id is not None
@@ -63,16 +85,20 @@ async def _failed(who: Principal, line: JournalLine) -> None:
 
 
 REACTIONS: dict[str, Reaction] = {
-    "customer.cancelled": _watch,
-    "customer.excluded": _watch,
-    "customer.included": _watch,
-    "event.recorded": _watch,
-    "order.recorded": _watch,
-    "order.changed": _watch,
-    "order.refunded": _watch,
-    "lead.recorded": _lead,
-    "order.delivered": _callback,
-    "interaction.recorded": _contact,
+    "customer.upserted": _changed,
+    "customer.excluded": _also(_changed, _watch),
+    "customer.included": _also(_changed, _watch),
+    "customer.cancelled": _also(_changed, _watch),
+    "customers.imported": _imported,
+    "orders.imported": _imported,
+    "lead.recorded": _also(_changed, _lead),
+    "order.recorded": _also(_changed, _watch),
+    "order.changed": _also(_changed, _watch),
+    "order.delivered": _also(_changed, _callback),
+    "order.refunded": _also(_changed, _watch),
+    "event.recorded": _also(_changed, _watch),
+    "consent.recorded": _changed,
+    "interaction.recorded": _also(_changed, _contact),
     "segmentation.published": _placed,
     "run.failed": _failed,
 }

@@ -28,6 +28,7 @@ class FeedTopic(StrEnum):
     CONTACTS = "contacts"
     CAMPAIGNS = "campaigns"
     ALERTS = "alerts"
+    SEGMENTS = "segments"
 
 
 assert {topic.value for topic in FeedTopic} == live.TOPICS.keys()
@@ -45,6 +46,7 @@ publish(
         "CONTACTS": "Contacts that took place, consents, and how customers wish to be reached.",
         "CAMPAIGNS": "Campaigns: drafted, activated, paused, closed.",
         "ALERTS": "Alerts about customers at risk: opened, raised, changed, closed.",
+        "SEGMENTS": "Segments: made, changed, published; and who came and went, a line for each batch.",
     },
 )
 

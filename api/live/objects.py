@@ -15,6 +15,7 @@ TYPES = {
     "interaction": "Interaction",
     "campaign": "Campaign",
     "alert": "Alert",
+    "segment": "Segment",
 }
 """Subjects of the journal that are objects with an id, and their types."""
 

@@ -1,8 +1,11 @@
 """Segments, the matrix and care tiers as clients see them."""
 
 from api.segments.fields import SegmentMutations, SegmentQueries
+from api.segments.live import SegmentMoves, SegmentSubscriptions
 from api.segments.placement import CustomerSegments, MembershipPeriod, Rfm
 from api.segments.rules import SegmentRuleMutations, SegmentRuleQueries, SegmentRules
+from api.segments.saved import SegmentHistory, SegmentVersion
+from api.segments.standing import SegmentStandingMutations
 from api.segments.types import Segment, StrategyCell
 
 __all__ = [
@@ -10,10 +13,15 @@ __all__ = [
     "MembershipPeriod",
     "Rfm",
     "Segment",
+    "SegmentHistory",
+    "SegmentMoves",
     "SegmentMutations",
     "SegmentQueries",
     "SegmentRuleMutations",
     "SegmentRuleQueries",
     "SegmentRules",
+    "SegmentStandingMutations",
+    "SegmentSubscriptions",
+    "SegmentVersion",
     "StrategyCell",
 ]

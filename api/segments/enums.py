@@ -93,6 +93,15 @@ publish(
     },
 )
 publish(
+    segments.Outcome,
+    "What would come of it if customers entered a segment.",
+    {
+        "CONTACTS_HELD": "The contact policy would refuse to reach them for marketing: they said no.",
+        "TASKS_OPENED": "The active campaigns that work with the segment would open tasks for them, once "
+        "activated again.",
+    },
+)
+publish(
     segments.PickMode,
     "What a change of a list does with those it names.",
     {

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, cast
 
 import strawberry
+from tortoise.expressions import Q
 
 from api.connections import After, Before, Connection, First, Last, connection, part
 from api.context import Info, load, who
-from api.filters import where_q
+from api.filters import Column, where_q
 from api.ids import row_id
 from api.mutations import Expected, Refusal, mutation, payload, result
 from api.permissions import query
@@ -25,7 +26,10 @@ from domain.access import ADMINS, BUILDERS
 from domain.errors import Invalid, NotFound, Required
 from domain.paging import Order
 
-COLUMNS = {"kind": "kind"}
+COLUMNS: dict[str, Column] = {
+    "kind": "kind",
+    "archived": lambda given: Q(archived_at__isnull=not given),
+}
 
 
 @strawberry.type

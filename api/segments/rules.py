@@ -7,7 +7,6 @@ import strawberry
 
 from api.connections import After, Before, Connection, First, Last, connection, part
 from api.context import Info, load, who
-from api.customers.types import Customer
 from api.errors import bad_request
 from api.ids import row_id, row_or_nothing
 from api.mapping import reads
@@ -18,9 +17,10 @@ from api.runs.types import Run
 from api.segments import reading
 from api.segments.conditions import SegmentCondition, document
 from api.segments.placement import MembershipPeriod
+from api.segments.previews import SegmentCost, SegmentPreview
 from api.segments.types import InLanguage, Segment
 from domain import runs, segments
-from domain.errors import DomainError, Invalid, NotFound
+from domain.errors import DomainError, NotFound
 from domain.segments import MAKERS, PickMode
 
 SegmentId = Annotated[strawberry.ID, strawberry.argument(description="The segment's id.")]
@@ -57,38 +57,6 @@ class SegmentExplanation:
     lines: list[SegmentExplanationLine] = strawberry.field(description="The rule, line by line, root first.")
 
 
-@strawberry.type(description="What a rule would cost.")
-class SegmentCost:
-    reads: list[str] = strawberry.field(description="The kinds of rows that every publishing reads.")
-    conditions: int = strawberry.field(description="How many single tests each customer is put to.")
-    customers: int = strawberry.field(description="How many customers every publishing looks at.")
-    moves: int = strawberry.field(description="How many rows the first publishing writes.")
-    estimated_milliseconds: int = strawberry.field(
-        description="How long the first publishing takes: a rough estimate from these figures."
-    )
-
-
-@strawberry.type(description="Who would be in a segment, as of now. Nothing is saved.")
-class SegmentPreview:
-    as_of: datetime = strawberry.field(description="The instant for which the rule was asked.")
-    count: int = strawberry.field(description="How many would be in it.")
-    entering: int = strawberry.field(description="How many of them are not members now.")
-    leaving: int = strawberry.field(description="How many members would no longer be.")
-    staying: int = strawberry.field(description="How many members would stay.")
-    cost: SegmentCost = strawberry.field(description="What it would cost.")
-    found: strawberry.Private[segments.Preview]
-
-    @strawberry.field(description="The first of them, in the order in which they were added.")
-    def sample(
-        self, first: Annotated[int, strawberry.argument(description="How many, 1 to 50.")] = 10
-    ) -> list[Customer]:
-        if not 1 <= first <= segments.MOST_SHOWN:
-            raise bad_request(
-                Invalid(f"first must be between 1 and {segments.MOST_SHOWN}, got {first}", field="first")
-            )
-        return cast(list[Customer], self.found.sample[:first])
-
-
 @strawberry.type(description="How fresh a segment's members are.")
 class SegmentFreshness:
     run: Run = strawberry.field(description="The run that published them last.")
@@ -101,8 +69,21 @@ class SegmentFreshness:
     entered: int = strawberry.field(description="How many came in by it.")
     left: int = strawberry.field(description="How many went.")
     stale: bool = strawberry.field(
-        description="Whether that is over 36 hours ago in business time, or the segment has changed since."
+        description="Whether everybody was looked at over 36 hours ago in business time, or the segment has "
+        "changed since."
     )
+    quick: bool = strawberry.field(
+        description="Whether the last publishing looked only at customers of whom something had changed."
+    )
+    exact_as_of: datetime = strawberry.field(
+        description="The instant for which everybody was looked at last."
+    )
+
+    @strawberry.field(
+        description="How many changes of customers are still to be followed by the workspace's own segments."
+    )
+    async def waiting(self, info: Info) -> int:
+        return await segments.marked(who(info).workspace_id)
 
 
 @strawberry.type(description="A named segment of the documents, ready to be taken on.")
@@ -141,6 +122,8 @@ class SegmentRules:
             entered=found.entered,
             left=found.departed,
             stale=found.stale,
+            quick=found.quick,
+            exact_as_of=found.exact_as_of,
         )
 
     @strawberry.field(

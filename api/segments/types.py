@@ -37,6 +37,9 @@ InLanguage = Annotated[
 class Segment(Node):
     key: str = strawberry.field(description="Its name for programs, such as `cell:MATURE:HIGH` or `VIP`.")
     kind: SegmentKind = strawberry.field(description="How it is made.")
+    archived_at: datetime | None = strawberry.field(
+        description="Since when it is kept for its history only, with the members it had; null: it stands."
+    )
 
     @strawberry.field(description="Its name for people.", metadata=reads("name_en", "name_zh"))
     async def name(self: Any, info: Info, language: InLanguage = None) -> str:
@@ -134,4 +137,7 @@ class Transition:
 class SegmentWhere:
     kind: EnumFilter[SegmentKind] | None = strawberry.field(
         default=strawberry.UNSET, description="By how they are made."
+    )
+    archived: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Only archived ones, or only those that stand."
     )

@@ -53,6 +53,7 @@ async def create(who: Principal, plan: Plan) -> Campaign:
     await _check(who, plan)
     now = await timekeeping.now(who.workspace_id)
     async with db.transaction():
+        await segments.hold_standing(who.workspace_id, plan.segment_id, "input.segmentId")
         campaign = await Campaign.create(
             workspace_id=who.workspace_id, created_at=now, updated_at=now, **plan.__dict__
         )

@@ -67,12 +67,13 @@ def order_row(
 
 
 class Stored(NamedTuple):
-    """An order that was written: its state before, if it was there."""
+    """An order that was written: its state, and whose it was, before, if it was there."""
 
     id: int
     customer_id: int
     status: str
     before: str | None
+    before_of: int | None = None
 
 
 async def store(workspace_id: int, rows: Sequence[Row], becomes: Mapping[str, str]) -> list[Stored]:
@@ -97,7 +98,9 @@ async def store(workspace_id: int, rows: Sequence[Row], becomes: Mapping[str, st
         before = {row["id"]: row for row in earlier}
         for row in await update_known("orders", rest, becomes, "", _RETURNING):
             was = before[row["id"]]
-            stored.append(Stored(row["id"], row["customer_id"], row["status"], was["status"]))
+            stored.append(
+                Stored(row["id"], row["customer_id"], row["status"], was["status"], was["customer_id"])
+            )
             touched |= {row["customer_id"], was["customer_id"]}
     await totals.recompute(workspace_id, touched)
     return stored
@@ -172,7 +175,7 @@ async def record_order(
         stored = await store(who.workspace_id, [row], becomes)
         order = await Order.get(workspace_id=who.workspace_id, external_id=key)
         if stored:
-            await _tell(who, order, stored[0].before)
+            await _tell(who, order, stored[0].before, stored[0].before_of)
     return order
 
 
@@ -186,8 +189,10 @@ async def _expect(who: Principal, external_id: str, version: int) -> None:
         raise Conflict(f"expected version {version}, there is no such order", field="expectedVersion")
 
 
-async def _tell(who: Principal, order: Order, before: str | None) -> None:
-    entries = [Entry("order.recorded" if before is None else "order.changed", order.id, order.customer_id)]
+async def _tell(who: Principal, order: Order, before: str | None, before_of: int | None) -> None:
+    moved = {"customer_was": before_of} if before_of not in (None, order.customer_id) else None
+    name = "order.recorded" if before is None else "order.changed"
+    entries = [Entry(name, order.id, order.customer_id, data=moved)]
     if order.status != before and order.status is OrderStatus.DELIVERED:
         entries.append(_delivered(order))
     elif order.status != before and order.status is OrderStatus.REFUNDED:

@@ -1,9 +1,12 @@
 """Which group each customer is in: the 5x3 matrix, care tiers, segments and their history."""
 
 from domain.segments.actions import recompute, thresholds_set
-from domain.segments.defining import MAKERS, create, evaluate, recompute_one, update
+from domain.segments.archiving import InUse, archive, hold_standing, restore, used_by
+from domain.segments.consequences import Entering, Outcome, consequences, foresees
+from domain.segments.defining import MAKERS, Archived, create, evaluate, recompute_one, update
 from domain.segments.evaluating import moved
 from domain.segments.explain import Condition, Decides, explain, explanations
+from domain.segments.following import due_marks, evaluate_soon, follow, mark, marked, next_due
 from domain.segments.groups import (
     GROUPS,
     LIFECYCLE_LABELS,
@@ -39,6 +42,7 @@ from domain.segments.queries import (
     find_by_key,
     freshness,
     latest,
+    matching,
     matrix,
     member_count,
     member_counts,
@@ -47,6 +51,7 @@ from domain.segments.queries import (
     members,
     memberships_in,
     memberships_of,
+    moves,
     page,
     placed,
     placements_by_customer,
@@ -56,11 +61,11 @@ from domain.segments.queries import (
     transitions,
 )
 from domain.segments.rules.conditions import Condition as RuleCondition
-from domain.segments.rules.conditions import CustomerDate, CustomerField, RfmRank
+from domain.segments.rules.conditions import CustomerDate, CustomerField, RfmRank, nodes
 from domain.segments.rules.documents import condition_of, document_of
 from domain.segments.strategies import STRATEGIES, Strategy, StrategySource, strategy
 from domain.segments.thresholds import PRESETS, SilverRule, Thresholds, ThresholdsVersion, camel
-from domain.segments.versions import Published, current, has_own, published
+from domain.segments.versions import Published, current, has_own, history, published
 
 __all__ = [
     "BUILT_IN",
@@ -73,15 +78,19 @@ __all__ = [
     "STRATEGIES",
     "TIER_LABELS",
     "VALUE_LABELS",
+    "Archived",
     "Cell",
     "Condition",
     "CustomerDate",
     "CustomerField",
     "Decides",
+    "Entering",
     "Freshness",
+    "InUse",
     "Judged",
     "LifecycleStage",
     "Membership",
+    "Outcome",
     "PickMode",
     "Placement",
     "Preview",
@@ -101,24 +110,35 @@ __all__ = [
     "ThresholdsVersion",
     "Transition",
     "ValueLevel",
+    "archive",
     "camel",
     "cell_key",
     "cell_of",
     "condition_of",
+    "consequences",
     "create",
     "current",
     "document_of",
+    "due_marks",
     "ensure",
     "evaluate",
+    "evaluate_soon",
     "explain",
     "explanations",
     "find",
     "find_by_key",
+    "follow",
+    "foresees",
     "freshness",
     "has_own",
+    "history",
+    "hold_standing",
     "install",
     "judge",
     "latest",
+    "mark",
+    "marked",
+    "matching",
     "matrix",
     "member_count",
     "member_counts",
@@ -128,6 +148,9 @@ __all__ = [
     "memberships_in",
     "memberships_of",
     "moved",
+    "moves",
+    "next_due",
+    "nodes",
     "page",
     "pick",
     "placed",
@@ -136,6 +159,7 @@ __all__ = [
     "published",
     "recompute",
     "recompute_one",
+    "restore",
     "rule_lines",
     "segments_by_customer",
     "strategy",
@@ -145,4 +169,5 @@ __all__ = [
     "tier_key",
     "transitions",
     "update",
+    "used_by",
 ]

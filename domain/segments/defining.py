@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from domain import db, journal, runs, texts, timekeeping, workspaces
@@ -25,6 +26,12 @@ _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 
 class BuiltIn(DomainError):
     """The recompute of all placements fills this segment; it is not the workspace's own to change."""
+
+    code = ErrorCode.CLOSED
+
+
+class Archived(DomainError):
+    """The segment is kept for its history only, until it is restored."""
 
     code = ErrorCode.CLOSED
 
@@ -69,6 +76,7 @@ async def create(
     reasons.refuse()
     async with db.transaction():
         await workspaces.hold(who.workspace_id)  # one at a time, so that no two changes close a circle
+        await check_standing(who.workspace_id, condition, ("input", "rule"))
         own = Segment.filter(workspace_id=who.workspace_id).exclude(kind__in=list(BUILT_IN))
         if await Segment.exists(workspace_id=who.workspace_id, key=key):
             raise Duplicate("another segment has this key", field="input.key")
@@ -119,7 +127,8 @@ async def update(
     reasons.refuse()
     async with db.transaction():
         await workspaces.hold(who.workspace_id)
-        segment = await own_segment(who, segment_id, expected_version)
+        segment = await standing_segment(who, segment_id, expected_version)
+        await check_standing(who.workspace_id, condition, ("input", "rule"))
         changed = {
             name: new for name, new in names.items() if new is not None and new != getattr(segment, name)
         }
@@ -159,20 +168,28 @@ async def own_segment(who: Principal, segment_id: int, expected_version: int | N
     return segment
 
 
-async def evaluate(who: Principal, segment_id: int | None = None) -> Run:
+async def standing_segment(who: Principal, segment_id: int, expected_version: int | None) -> Segment:
+    """`own_segment`, and refused with `Archived` where it is."""
+    segment = await own_segment(who, segment_id, expected_version)
+    if segment.archived_at is not None:
+        raise Archived("this segment is archived; restore it first", field="id")
+    return segment
+
+
+async def evaluate(who: Principal, segment_id: int | None = None, *, at: datetime | None = None) -> Run:
     """Ask for a segment's members, or those of all own ones, to be worked out and published anew.
 
-    Whoever asks while such a run waits gets that one.
+    Whoever asks while such a run waits gets that one. It begins at `at`, in machine time, or now.
     """
     key = "all" if segment_id is None else str(segment_id)
-    return await runs.enqueue(who, KIND, {"segment_id": segment_id}, unique_key=key)
+    return await runs.enqueue(who, KIND, {"segment_id": segment_id}, unique_key=key, run_at=at)
 
 
 async def recompute_one(who: Principal, segment_id: int) -> Run:
     """`evaluate` one segment, for those who may; one that every workspace has is not evaluated alone."""
     check_maker(who)
     async with db.transaction():
-        segment = await own_segment(who, segment_id, None)
+        segment = await standing_segment(who, segment_id, None)
         return await evaluate(who, segment.id)
 
 
@@ -230,3 +247,17 @@ async def check_names(workspace_id: int, condition: Condition, place: Place) -> 
                     break
     if problems:
         raise DomainError.of(problems)
+
+
+async def check_standing(workspace_id: int, condition: Condition | None, place: Place) -> None:
+    """Refuse a rule that asks about an archived segment; the workspace is held."""
+    if condition is None:
+        return
+    known = await Segment.by_ids(workspace_id, sorted(segments_of(condition)))
+    problems = [
+        Problem(Archived.code, "this segment is archived", (*at, "segmentId"))
+        for leaf, at in placed(condition, place)
+        if isinstance(leaf, Member) and known[leaf.segment_id].archived_at is not None
+    ]
+    if problems:
+        raise Archived.of(problems)

@@ -1,7 +1,8 @@
 """Works out who enters a segment and who leaves it, in one look at all customers, and publishes just that.
 
 Two steps: the differences are put aside, then published at one instant. Between them the segment may
-have been changed, or published by another run; then they are worked out anew.
+have been changed, or published by another run, or this one was lost and taken up again later; then they
+are worked out anew.
 """
 
 from datetime import datetime
@@ -29,9 +30,9 @@ def wanted(found: Compiled) -> str:
     return f"(c.excluded = :no AND {found.holds})"
 
 
-def picked(as_of: datetime) -> Compiled:
+def picked(as_of: datetime, among: str = "") -> Compiled:
     """The same for a list made by hand."""
-    found = Compiled(as_of, timekeeping.zone("UTC"))
+    found = Compiled(as_of, timekeeping.zone("UTC"), among=among)
     alias = found.table("segment_picks", "", [("segment_id = :segment", None)], "")
     found.holds = f"({alias}.customer_id IS NOT NULL)"
     return found
@@ -47,7 +48,7 @@ async def perform(work: Work) -> dict[str, Any]:
     """
     if not work.cursor:
         one = work.args.get("segment_id")
-        order = [one] if one is not None else await _everything(work.workspace_id)
+        order = [one] if one is not None else await everything(work.workspace_id)
         cursor = {"rest": order, "staged": None, "entered": 0, "departed": 0, "segments": len(order)}
         await work.checkpoint(cursor=cursor, done=0, total=len(order), unit="segments")
     while rest := work.cursor["rest"]:
@@ -58,8 +59,11 @@ async def perform(work: Work) -> dict[str, Any]:
     return {name: work.cursor[name] for name in ("segments", "entered", "departed")}
 
 
-async def _everything(workspace_id: int) -> list[int]:
-    lists = await Segment.filter(workspace_id=workspace_id, kind=SegmentKind.STATIC).order_by("id")
+async def everything(workspace_id: int) -> list[int]:
+    """All own segments that stand, each behind those that it asks about."""
+    lists = await Segment.filter(
+        workspace_id=workspace_id, kind=SegmentKind.STATIC, archived_at__isnull=True
+    ).order_by("id")
     return [each.id for each in lists] + versions.in_order(await versions.needs(workspace_id))
 
 
@@ -76,6 +80,9 @@ async def _stage(work: Work, segment_id: int) -> None:
     async with work.step(message="comparing") as step:
         segment = await Segment.load(workspace.id, segment_id)
         assert segment.kind not in BUILT_IN
+        if segment.archived_at is not None:
+            step.cursor = {**work.cursor, "rest": work.cursor["rest"][1:]}
+            return
         began, as_of = timekeeping.machine_now(), await timekeeping.now(workspace.id)
         seen = await _seen(workspace.id, segment_id)
         if segment.kind is SegmentKind.STATIC:
@@ -104,47 +111,31 @@ async def _stage(work: Work, segment_id: int) -> None:
             **found.params,
         )
         took = int((timekeeping.machine_now() - began).total_seconds() * 1000)
-        staged = {**seen, "as_of": as_of.isoformat(), "moves": moves, "took": took}
+        staged = {**seen, "fence": work.run.fence, "as_of": as_of.isoformat(), "moves": moves, "took": took}
         step.cursor = {**work.cursor, "staged": staged}
 
 
 async def _publish(work: Work, segment_id: int) -> None:
     workspace_id, cursor = work.workspace_id, work.cursor
     staged = cursor["staged"]
-    of = {"workspace": workspace_id, "segment": segment_id, "run": work.run.id}
     async with work.step(message="publishing") as step:
         lock = "FOR UPDATE" if db.is_postgres() else ""
-        await db.rows(
-            f"SELECT id FROM segments WHERE workspace_id = :workspace AND id = :segment {lock}",
+        held = await db.rows(
+            f"SELECT archived_at FROM segments WHERE workspace_id = :workspace AND id = :segment {lock}",
             workspace=workspace_id,
             segment=segment_id,
         )
         seen = await _seen(workspace_id, segment_id)
-        if (seen["number"], seen["last"]) != (staged["number"], staged["last"]):
+        known = (seen["number"], seen["last"], work.run.fence) == (
+            staged["number"],
+            staged["last"],
+            staged["fence"],
+        )
+        if not known or held[0]["archived_at"] is not None:
             step.cursor = {**cursor, "staged": None}
             return
         as_of = db.instant_of(staged["as_of"])
-        departed = await db.execute(
-            """UPDATE memberships SET left_at = :as_of, left_run_id = :run
-               WHERE workspace_id = :workspace AND segment_id = :segment AND left_at IS NULL
-                 AND customer_id IN (SELECT customer_id FROM segment_moves
-                   WHERE workspace_id = :workspace AND segment_id = :segment AND run_id = :run
-                     AND enters = :no)""",
-            as_of=as_of,
-            no=False,
-            **of,
-        )
-        entered = await db.execute(
-            """INSERT INTO memberships
-                 (workspace_id, segment_id, customer_id, entered_at, entered_run_id, reason)
-               SELECT workspace_id, segment_id, customer_id, :as_of, run_id, :reason FROM segment_moves
-               WHERE workspace_id = :workspace AND segment_id = :segment AND run_id = :run
-                 AND enters = :yes ORDER BY customer_id""",
-            as_of=as_of,
-            reason=f"version {staged['number']}",
-            yes=True,
-            **of,
-        )
+        entered, departed = await move(work, segment_id, as_of, staged["number"])
         assert entered + departed == staged["moves"]
         members = await db.value(
             """SELECT COUNT(*) FROM memberships WHERE workspace_id = :workspace AND segment_id = :segment
@@ -164,12 +155,7 @@ async def _publish(work: Work, segment_id: int) -> None:
             entered=entered,
             departed=departed,
         )
-        await _tell(work, segment_id, entered, departed)
-        await db.execute(
-            """DELETE FROM segment_moves WHERE workspace_id = :workspace AND segment_id = :segment
-               AND run_id = :run""",
-            **of,
-        )
+        await tell(work, segment_id, entered, departed)
         rest = cursor["rest"][1:]
         if entered or departed:
             for other, asked in (await versions.needs(workspace_id)).items():
@@ -185,10 +171,38 @@ async def _publish(work: Work, segment_id: int) -> None:
         step.done = cursor["segments"] - len(rest)
 
 
-async def _tell(work: Work, segment_id: int, entered: int, departed: int) -> None:
+async def move(work: Work, segment_id: int, as_of: datetime, number: int) -> tuple[int, int]:
+    """Write the moves that were put aside into the membership; how many entered, and how many left."""
+    of = {"workspace": work.workspace_id, "segment": segment_id, "run": work.run.id}
+    departed = await db.execute(
+        """UPDATE memberships SET left_at = :as_of, left_run_id = :run
+           WHERE workspace_id = :workspace AND segment_id = :segment AND left_at IS NULL
+             AND customer_id IN (SELECT customer_id FROM segment_moves
+               WHERE workspace_id = :workspace AND segment_id = :segment AND run_id = :run
+                 AND enters = :no)""",
+        as_of=as_of,
+        no=False,
+        **of,
+    )
+    entered = await db.execute(
+        """INSERT INTO memberships
+             (workspace_id, segment_id, customer_id, entered_at, entered_run_id, reason)
+           SELECT workspace_id, segment_id, customer_id, :as_of, run_id, :reason FROM segment_moves
+           WHERE workspace_id = :workspace AND segment_id = :segment AND run_id = :run
+             AND enters = :yes ORDER BY customer_id""",
+        as_of=as_of,
+        reason=f"version {number}",
+        yes=True,
+        **of,
+    )
+    return entered, departed
+
+
+async def tell(work: Work, segment_id: int, entered: int, departed: int) -> None:
     """A line that it was published, and one for each batch of those who entered and who left.
 
-    A line names a batch by its first and last customer; `moved` reads who they are.
+    A line names a batch by its first and last customer; `moved` reads who they are. What was put aside
+    goes.
     """
     data = {"entered": entered, "departed": departed}
     entries = [Entry("segment.published", segment_id, data=data)]
@@ -207,6 +221,13 @@ async def _tell(work: Work, segment_id: int, entered: int, departed: int) -> Non
         )
         entries += [Entry(name, segment_id, data={"run": work.run.id, **batch}) for batch in batches]
     await journal.write(work.who, *entries)
+    await db.execute(
+        """DELETE FROM segment_moves WHERE workspace_id = :workspace AND segment_id = :segment
+           AND run_id = :run""",
+        workspace=work.workspace_id,
+        segment=segment_id,
+        run=work.run.id,
+    )
 
 
 async def moved(

@@ -74,7 +74,7 @@ def _compiled(rule: Condition, workspace: Workspace, as_of: datetime) -> Compile
         as_of,
         timekeeping.zone(workspace.zone),
         lambda minor: money.shown(minor, workspace.currency),
-        one_customer=True,
+        among="customer_id = :customer",
     )
 
 

@@ -56,6 +56,8 @@ class Segment(Record):
     name_en = fields.CharField(max_length=120)
     name_zh = fields.CharField(max_length=120)
     created_at = Instant()
+    archived_at = Instant(null=True)
+    """Since when it is kept for its history only: its members stay as they were."""
 
     class Meta:
         table = "segments"
@@ -224,7 +226,22 @@ class SegmentPublication(Model):
     members = fields.BigIntField()
     entered = fields.BigIntField()
     departed = fields.BigIntField()
+    exact = fields.BooleanField(default=True, db_default=True)
+    """Whether everybody was looked at, and not only those who were marked."""
 
     class Meta:
         table = "segment_publications"
         indexes = [Index(("workspace_id", "segment_id", "id"), "segment_publications_latest")]
+
+
+class SegmentMark(Model):
+    """A customer of whom something changed that a rule may ask about; gone once that was followed."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    customer_id = Reference("customers")
+    marked_at = Instant()
+
+    class Meta:
+        table = "segment_marks"
+        indexes = [Index(("workspace_id", "id"), "segment_marks_waiting")]

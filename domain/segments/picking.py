@@ -10,7 +10,7 @@ from domain.access import Principal
 from domain.errors import Invalid, NotFound, Reasons, Required
 from domain.journal import Entry
 from domain.runs import Run
-from domain.segments.defining import check_maker, check_names, evaluate, own_segment, write_version
+from domain.segments.defining import check_maker, check_names, evaluate, standing_segment, write_version
 from domain.segments.models import Segment, SegmentKind
 from domain.segments.rules.compiling import Compiled
 from domain.segments.rules.documents import condition_of
@@ -71,7 +71,7 @@ async def pick(
             found = compiled(condition, now, timekeeping.zone(workspace.zone))
     reasons.refuse()
     async with db.transaction():
-        segment = await own_segment(who, segment_id, expected_version)
+        segment = await standing_segment(who, segment_id, expected_version)
         if segment.kind is not SegmentKind.STATIC:
             raise Invalid("a rule says who is in this segment", field="id")
         # By its row alone, so that changes of one list come one after the other.

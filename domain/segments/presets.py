@@ -105,6 +105,11 @@ PRESETS: dict[str, SegmentPreset] = {
         Label("No order yet, and two inquiries or more (S2-18).", "尚未成交，咨询两次及以上（S2-18）。"),
         lambda lines: {"all": [_bought(eq=0), _inquired(2)]},
     ),
+    "HIGH_POTENTIAL": SegmentPreset(
+        Label("High potential", "高潜客户"),
+        Label("A lead of high potential that has not bought yet (S0-24).", "尚未成交的高潜力线索（S0-24）。"),
+        lambda lines: {"all": [_bought(eq=0), {"leads": {"potentials": ["HIGH"]}}]},
+    ),
     "ACTIVE": SegmentPreset(
         Label("Active customers", "活跃客户"),
         Label("Bought or was heard of within 30 days (S2-19).", "近30天内有消费或互动（S2-19）。"),
@@ -116,6 +121,14 @@ PRESETS: dict[str, SegmentPreset] = {
             "No interaction of any kind for six calendar months (S2-20).", "6个自然月无任何互动（S2-20）。"
         ),
         _silent,
+    ),
+    "NOT_LOGGED_IN": SegmentPreset(
+        Label("Not logged in for three months", "三个月未登录"),
+        Label(
+            "Logged in once, but not within three calendar months: a warning before silence (C-01).",
+            "曾登录，但近3个自然月未登录：沉默前的预警（C-01）。",
+        ),
+        lambda lines: {"events": {"name": "login", "last_at": {"months_ago": 3}}},
     ),
     "CHURN_RISK": SegmentPreset(
         Label("Churn risk", "流失风险客户"),
@@ -150,7 +163,11 @@ PRESETS: dict[str, SegmentPreset] = {
         lambda lines: {"date": {"field": "REGISTERED_AT", "test": {"within_days": lines.new_days}}},
     ),
 }
-"""By their keys. Ages of persons are not among what is known of customers: YOUNG is of the relationship."""
+"""By their keys. Ages of persons are not among what is known of customers: YOUNG is of the relationship.
+
+High value by frequency and order value (S1-05) is what C-03 makes of it, HIGH_VALUE_10K; churn risk goes
+by what customers do, as long as complaints are not recorded.
+"""
 
 
 async def install(who: Principal, keys: Collection[str]) -> list[Segment]:

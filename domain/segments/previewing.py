@@ -9,6 +9,7 @@ from typing import Any
 from domain import customers, db, timekeeping, workspaces
 from domain.access import Principal
 from domain.customers import Customer
+from domain.segments.consequences import Entering
 from domain.segments.defining import check_maker
 from domain.segments.evaluating import wanted
 from domain.segments.rules.checks import Place
@@ -35,6 +36,8 @@ class Preview:
     conditions: int
     looked_at: int
     """How many customers each publishing looks at: all there are."""
+    coming: Entering
+    """Who would come in, for `consequences`."""
 
     @property
     def moves(self) -> int:
@@ -97,4 +100,13 @@ async def preview(
         reads=tuple(sorted({"customers", *found.reads})),
         conditions=len(found.tests),
         looked_at=counted["looked_at"],
+        coming=Entering(
+            workspace.id,
+            segment_id,
+            f"""SELECT c.id FROM customers c {joins}
+                WHERE c.workspace_id = :workspace AND {wanted(found)} AND NOT EXISTS (
+                  SELECT 1 FROM memberships m WHERE m.workspace_id = :workspace
+                    AND m.segment_id = :segment AND m.customer_id = c.id AND m.left_at IS NULL)""",
+            {**of, "segment": segment_id or 0},
+        ),
     )

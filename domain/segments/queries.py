@@ -208,6 +208,20 @@ async def memberships_in(who: Principal, segment_id: int, part: Slice) -> Page[M
     return await paged(query, Order("customer_id"), part)
 
 
+async def matching(workspace_id: int, where: Q, segment_id: int) -> Segment | None:
+    """A segment, if it meets a condition now."""
+    return await Segment.filter(where, workspace_id=workspace_id, id=segment_id).first()
+
+
+async def moves(
+    who: Principal, segment_id: int, run_id: int, part: Slice, *, entered: bool
+) -> Page[Membership]:
+    """The stays in a segment that a run began, or those that it ended, by customer."""
+    query = Membership.filter(workspace_id=who.workspace_id, segment_id=segment_id)
+    query = query.filter(entered_run_id=run_id) if entered else query.filter(left_run_id=run_id)
+    return await paged(query, Order("customer_id"), part)
+
+
 async def transitions(workspace_id: int, since: datetime, until: datetime) -> Sequence[Transition]:
     """How many customers were in another cell at `until` than at `since`, from cell to cell.
 

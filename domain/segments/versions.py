@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tortoise.queryset import QuerySet
+
 from domain import db, timekeeping
 from domain.segments.models import BUILT_IN, Segment, SegmentKind, SegmentPublication, SegmentVersion
 from domain.segments.queries import STALE_AFTER, latest
@@ -23,6 +25,10 @@ class Published:
     entered: int
     departed: int
     stale: bool
+    exact_as_of: datetime
+    """As of when everybody was looked at last."""
+    quick: bool = False
+    """Whether only those were looked at of whom something had changed."""
 
 
 async def current(workspace_id: int, segment_ids: Collection[int]) -> dict[int, SegmentVersion]:
@@ -40,14 +46,23 @@ async def current(workspace_id: int, segment_ids: Collection[int]) -> dict[int, 
     return {version.segment_id: version for version in db.hydrate(SegmentVersion, found)}
 
 
+def history(workspace_id: int) -> QuerySet[SegmentVersion]:
+    """All versions of a workspace's segments: by whom what they hold was changed, and when."""
+    return SegmentVersion.filter(workspace_id=workspace_id)
+
+
 async def has_own(workspace_id: int) -> bool:
-    """Whether a workspace has segments besides those that every one has."""
-    return await Segment.exists(workspace_id=workspace_id, kind__not_in=list(BUILT_IN))
+    """Whether a workspace has segments besides those that every one has, and that are not archived."""
+    return await Segment.exists(
+        workspace_id=workspace_id, kind__not_in=list(BUILT_IN), archived_at__isnull=True
+    )
 
 
 async def rules(workspace_id: int) -> dict[int, Condition]:
-    """The condition of every rule segment, by its id and in the order in which they were made."""
-    own = await Segment.filter(workspace_id=workspace_id, kind=SegmentKind.RULE).order_by("id")
+    """The condition of every rule segment that stands, by its id and in the order in which they were made."""
+    own = await Segment.filter(
+        workspace_id=workspace_id, kind=SegmentKind.RULE, archived_at__isnull=True
+    ).order_by("id")
     ids = [segment.id for segment in own]
     versions = await current(workspace_id, ids)
     return {segment_id: condition_of(versions[segment_id].document["rule"]) for segment_id in ids}
@@ -88,15 +103,20 @@ async def needs(workspace_id: int) -> dict[int, set[int]]:
     return {segment_id: segments_of(rule) for segment_id, rule in (await rules(workspace_id)).items()}
 
 
-async def last_publications(workspace_id: int, ids: Collection[int]) -> dict[int, SegmentPublication]:
+async def last_publications(
+    workspace_id: int, ids: Collection[int], *, exact: bool = False
+) -> dict[int, SegmentPublication]:
+    """How each of these was published last; `exact`: of those publishings that looked at everybody."""
     if not ids:
         return {}
     found = await db.rows(
-        """SELECT p.* FROM segment_publications p
-           WHERE p.workspace_id = :workspace AND p.segment_id IN :ids AND p.id = (
-             SELECT MAX(l.id) FROM segment_publications l
-             WHERE l.workspace_id = p.workspace_id AND l.segment_id = p.segment_id)""",
+        f"""SELECT p.* FROM segment_publications p
+            WHERE p.workspace_id = :workspace AND p.segment_id IN :ids AND p.id = (
+              SELECT MAX(l.id) FROM segment_publications l
+              WHERE l.workspace_id = p.workspace_id AND l.segment_id = p.segment_id
+                {"AND l.exact = :yes" if exact else ""})""",
         workspace=workspace_id,
+        **({"yes": True} if exact else {}),
         ids=list(ids),
     )
     return {each.segment_id: each for each in db.hydrate(SegmentPublication, found)}
@@ -111,6 +131,9 @@ async def published(workspace_id: int, ids: Collection[int]) -> dict[int, Publis
     now = await timekeeping.now(workspace_id)
     own = [each.id for each in segments.values() if each.kind not in BUILT_IN]
     versions = await current(workspace_id, own)
+    last_ones = await last_publications(workspace_id, own)
+    quick = [each.segment_id for each in last_ones.values() if not each.exact]
+    whole_ones = {**last_ones, **await last_publications(workspace_id, quick, exact=True)}
     found = {
         segment_id: Published(
             run_id=last.run_id,
@@ -120,9 +143,12 @@ async def published(workspace_id: int, ids: Collection[int]) -> dict[int, Publis
             took=timedelta(milliseconds=last.milliseconds),
             entered=last.entered,
             departed=last.departed,
-            stale=last.number != versions[segment_id].number or now - last.as_of > STALE_AFTER,
+            stale=last.number != versions[segment_id].number
+            or now - whole_ones[segment_id].as_of > STALE_AFTER,
+            quick=not last.exact,
+            exact_as_of=whole_ones[segment_id].as_of,
         )
-        for segment_id, last in (await last_publications(workspace_id, own)).items()
+        for segment_id, last in last_ones.items()
     }
     if len(own) < len(segments) and (whole := await latest(workspace_id)) is not None:
         counted = await _moved(workspace_id, [i for i in segments if i not in own], whole.run_id)
@@ -137,6 +163,7 @@ async def published(workspace_id: int, ids: Collection[int]) -> dict[int, Publis
                     entered=counted["entered"].get(segment_id, 0),
                     departed=counted["left"].get(segment_id, 0),
                     stale=now - whole.as_of > STALE_AFTER,
+                    exact_as_of=whole.as_of,
                 )
     return found
 

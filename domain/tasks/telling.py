@@ -10,7 +10,7 @@ from domain.journal import JournalLine
 from domain.tasks.models import OPEN_STATES
 from domain.tasks.queries import visible
 
-FOR_ALL = frozenset({"run", "kpi", "kpi_target", "campaign"})
+FOR_ALL = frozenset({"run", "kpi", "kpi_target", "campaign", "segment"})
 """Subjects that are nobody's customer and nobody's work."""
 
 

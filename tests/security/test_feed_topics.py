@@ -34,6 +34,7 @@ NEW = {
     "contacts": "interaction.recorded",
     "campaigns": "campaign.created",
     "alerts": "alert.opened",
+    "segments": "segment.published",
 }
 Told = list[tuple[str, str | None]]
 
@@ -82,6 +83,14 @@ async def campaign(house: House) -> str:
     assert segment is not None
     made = await campaigns.create(house.owner, Plan("Spring", segment.id, Channel.PHONE, "Offer"))
     return global_id("Campaign", made.id)
+
+
+async def own_segment(house: House) -> str:
+    made, run = await segments.create(
+        house.admin, "OWN", name_en="Own", rule={"orders": {"count": {"gte": 1}}}
+    )
+    await perform(run)
+    return global_id("Segment", made.id)
 
 
 async def asked(who: Principal, after: str, topics: list[str] | None = None) -> Told:
@@ -136,6 +145,7 @@ def test_there_is_one_list_of_topics() -> None:
 async def test_each_topic_is_told_with_the_object_that_it_is_about(house: House) -> None:
     start = await begin(house)
     made = await story(house, "C-1") | {"campaigns": await campaign(house)}
+    made["segments"] = await own_segment(house)
     await head(house)
     for role in (Role.OWNER, Role.ANALYST):
         who = house.staff[role]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx2
 
 from api import app
-from domain import feeds, runs, workspaces
+from domain import feeds, runs, segments, workspaces
 from domain.access import Role, system
 from domain.settings import Settings
 from jobs.vitals import Vitals
@@ -120,7 +120,12 @@ class Stage:
     async def settle(self) -> None:
         """Wait until everything asked for so far has been reacted to, without turning the clock."""
         async with asyncio.timeout(WAIT_SECONDS):
-            while await feeds.unnumbered() or await feeds.unreacted() or await runs.unfinished(self.house.id):
+            while (
+                await feeds.unnumbered()
+                or await feeds.unreacted()
+                or await segments.marked(self.house.id)
+                or await runs.unfinished(self.house.id)
+            ):
                 await asyncio.sleep(0.02)
 
 

@@ -49,8 +49,8 @@ class Compiled:
     tz: ZoneInfo
     money: Callable[[int], str] = str
     """How an amount of minor units is shown."""
-    one_customer: bool = False
-    """Whether only `:customer` is asked about, so that nobody else's rows are read."""
+    among: str = ""
+    """The condition on `customer_id` of those asked about, so that nobody else's rows are read; none: all."""
     params: dict[str, Any] = field(default_factory=dict)
     joins: list[str] = field(default_factory=list)
     tests: list[Asked] = field(default_factory=list)
@@ -72,8 +72,8 @@ class Compiled:
             self._tables[key] = alias
             self.reads.add(name)
             conditions = [text.format(self.bind(value)) if "{}" in text else text for text, value in where]
-            if self.one_customer:
-                conditions.append("customer_id = :customer")
+            if self.among:
+                conditions.append(self.among)
             self.joins.append(
                 f"""LEFT JOIN (SELECT customer_id{columns} FROM {name}
                   WHERE workspace_id = :workspace AND {" AND ".join(["1 = 1", *conditions])} {tail}) {alias}

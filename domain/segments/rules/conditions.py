@@ -285,3 +285,21 @@ def placed(condition: Condition, place: checks.Place = ()) -> Iterator[tuple[Lea
 def segments_of(condition: Condition) -> set[int]:
     """The segments that a condition asks about."""
     return {leaf.segment_id for leaf, _ in placed(condition) if isinstance(leaf, Member)}
+
+
+Node = tuple[checks.Place, str | None, str | None, Leaf | None]
+"""A place, with how it joins what is below it, or the name of a leaf and the leaf."""
+
+
+def nodes(condition: Condition, place: checks.Place = ()) -> Iterator[Node]:
+    """Every node of a tree with its place, what joins others before those."""
+    if isinstance(condition, AllOf | AnyOf):
+        name = "all" if isinstance(condition, AllOf) else "any"
+        yield place, name.upper(), None, None
+        for number, each in enumerate(condition.parts):
+            yield from nodes(each, (*place, name, str(number)))
+    elif isinstance(condition, Not):
+        yield place, "NOT", None, None
+        yield from nodes(condition.part, (*place, "not"))
+    else:
+        yield place, None, NAMES[type(condition)], condition

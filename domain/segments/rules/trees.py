@@ -17,15 +17,15 @@ def compiled(
     tz: ZoneInfo,
     money: Callable[[int], str] = str,
     *,
-    one_customer: bool = False,
+    among: str = "",
     place: Place = (),
 ) -> Compiled:
     """The statement's parts for a condition as of an instant, in a workspace's zone.
 
-    They are for a statement over `customers c` with the parameters `workspace` and, where one customer
-    is asked about, `customer`; its others are in `params`.
+    They are for a statement over `customers c` with the parameter `workspace`, and those of `among`, the
+    condition on `customer_id` where not everybody is asked about; its others are in `params`.
     """
-    found = Compiled(as_of, tz, money, one_customer)
+    found = Compiled(as_of, tz, money, among)
 
     def expression(node: Condition, at: Place) -> str:
         if isinstance(node, said.AllOf | said.AnyOf):
