@@ -1,7 +1,7 @@
 """Segments, the matrix and care tiers as clients see them."""
 
 from api.segments.fields import SegmentMutations, SegmentQueries
-from api.segments.live import SegmentMoves, SegmentSubscriptions
+from api.segments.live import RunSegmentMoves, SegmentSubscriptions
 from api.segments.placement import CustomerSegments, MembershipPeriod, Rfm
 from api.segments.rules import SegmentRuleMutations, SegmentRuleQueries, SegmentRules
 from api.segments.saved import SegmentHistory, SegmentVersion
@@ -12,9 +12,9 @@ __all__ = [
     "CustomerSegments",
     "MembershipPeriod",
     "Rfm",
+    "RunSegmentMoves",
     "Segment",
     "SegmentHistory",
-    "SegmentMoves",
     "SegmentMutations",
     "SegmentQueries",
     "SegmentRuleMutations",

@@ -13,7 +13,6 @@ from api.context import Info, load, who
 from api.enums import publish
 from api.errors import bad_request
 from api.filters import where_q
-from api.ids import row_or_nothing
 from api.limits import Ration
 from api.mapping import reads
 from api.nodes import extends
@@ -37,27 +36,28 @@ class SegmentWay(StrEnum):
 publish(SegmentWay, "Which way customers went.", {"ENTERED": "Into the segment.", "LEFT": "Out of it."})
 
 
-@extends(Segment)
-class SegmentMoves:
+@extends(Run)
+class RunSegmentMoves:
     @strawberry.field(
-        description="Who came in by a run, or went by it: the stays that it began or ended, in the order in "
-        "which the customers were added.",
+        description="Who came into a segment by this run, or went by it: the stays that it began or ended, "
+        "in the order in which the customers were added.",
         metadata=reads("id"),
     )
-    async def moves(
+    async def segment_moves(
         self: Any,
         info: Info,
-        run_id: Annotated[strawberry.ID, strawberry.argument(description="The run.")],
+        key: Annotated[str, strawberry.argument(description="The segment's key.")],
         way: Annotated[SegmentWay, strawberry.argument(description="Which of them.")],
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[MembershipPeriod]:
-        run, entered = row_or_nothing("Run", run_id), way is SegmentWay.ENTERED
+        segment = await segments.find_by_key(who(info).workspace_id, key)
+        number, entered = segment.id if segment else 0, way is SegmentWay.ENTERED
         try:
             page = await segments.moves(
-                who(info), self.id, run, part(first, last, after, before), entered=entered
+                who(info), number, self.id, part(first, last, after, before), entered=entered
             )
         except DomainError as error:
             raise bad_request(error) from error
@@ -81,8 +81,8 @@ class SegmentChange:
     left: int = strawberry.field(description="How many went, likewise.")
 
     @strawberry.field(
-        description="The run that moved a batch, for `Segment.moves`; null for other changes, and once it is "
-        "forgotten."
+        description="The run that moved a batch, whose `segmentMoves` lists it; null for other changes, and "
+        "once it is forgotten."
     )
     async def run(self, info: Info) -> Run | None:
         number = self.line.data.get("run")

@@ -21,8 +21,8 @@ FRESH = (
     "run { id kind } } } }"
 )
 MOVES = (
-    "query ($id: ID!, $run: ID!, $way: SegmentWay!) { node(id: $id) { ... on Segment { moves(runId: $run, "
-    "way: $way, first: 5) { totalCount nodes { leftAt customer { externalId } } } } } }"
+    "query ($key: String!, $run: ID!, $way: SegmentWay!) { run(id: $run) { segmentMoves(key: $key, "
+    "way: $way, first: 5) { totalCount nodes { leftAt customer { externalId } } } } }"
 )
 STAGES = "{ customers(first: 9) { nodes { externalId lifecycleStage } } }"
 
@@ -44,12 +44,12 @@ async def test_an_order_brings_its_customer_in_and_time_takes_them_out(stage: St
     assert fresh["run"]["kind"] == "segments_follow"
     told = [node["change"] for node in (await planner.ask(FEED, after=head))["feed"]["nodes"]]
     assert told == ["segment.published", "segment.entered", "segment.published", "segment.left"]
-    (moved,) = (await planner.ask(MOVES, id=segment, run=fresh["run"]["id"], way="ENTERED"))["node"]["moves"][
-        "nodes"
-    ]
+    (moved,) = (await planner.ask(MOVES, key="RECENT", run=fresh["run"]["id"], way="ENTERED"))["run"][
+        "segmentMoves"
+    ]["nodes"]
     assert moved == {"leftAt": None, "customer": {"externalId": "ONE"}}
-    gone = await planner.ask(MOVES, id=segment, run=fresh["run"]["id"], way="LEFT")
-    assert gone["node"]["moves"] == {"totalCount": 0, "nodes": []}
+    gone = await planner.ask(MOVES, key="RECENT", run=fresh["run"]["id"], way="LEFT")
+    assert gone["run"]["segmentMoves"] == {"totalCount": 0, "nodes": []}
 
     # Nothing happens to ONE any more: that time has passed is seen by the look at everybody.
     await stage.advance(NOON + timedelta(days=31))
