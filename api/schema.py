@@ -13,9 +13,9 @@ from strawberry.types.graphql import OperationType
 
 import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
-from api.contacts import ContactMutations, ContactQueries
+from api.contacts import ContactImportMutations, ContactMutations, ContactQueries
 from api.context import Context
-from api.customers import CustomerMutations, CustomerQueries, StandingMutations
+from api.customers import CustomerMutations, CustomerQueries, ImportMutations, StandingMutations
 from api.deprecating import Deprecations
 from api.engine import Engine, Executor
 from api.feed import FeedQueries, FeedSubscriptions
@@ -54,8 +54,10 @@ MUTATIONS: list[type[Any]] = [
     RunMutations,
     ScheduleMutations,
     CustomerMutations,
+    ImportMutations,
     StandingMutations,
     ContactMutations,
+    ContactImportMutations,
     SegmentMutations,
     SegmentRuleMutations,
     PredictionMutations,
