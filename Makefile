@@ -17,7 +17,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test faults faults-named bench-reads bench-runs bench-live lint lock schema explorer release-schema clean
+.PHONY: help demo test faults faults-named bench-import bench-reads bench-runs bench-live lint lock schema explorer release-schema clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ faults: $(DEV) ## kill, freeze, cut and restart everything under load, and recko
 
 faults-named: $(DEV) ## each named fault by itself, with its target (ARGS="-k f05")
 	CARELINE_FAULTS_NAMED=1 $(BIN)/python -m pytest tests/faults $(ARGS)
+
+bench-import: $(DEV) ## time imports by the file, with their floor and memory (ARGS="--orders 100000 --customers 50000")
+	$(BIN)/python -m bench.imports $(ARGS)
 
 bench-reads: $(DEV) ## time queries by plan, by graphql-core and at the least (ARGS="--customers 20000 --rounds 1")
 	$(BIN)/python -m bench.reads $(ARGS)

@@ -191,14 +191,14 @@ def demo(
 
 @cli.command("import")
 def import_command(
-    kind: Annotated[str, typer.Argument(help="customers or orders.")],
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
+    kind: Annotated[str, typer.Argument(help="customers, orders, events, interactions or consents.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file: .jsonl, .xlsx or CSV.")],
     url: Url = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Send a CSV file to a server and follow its import."""
-    if kind not in ("customers", "orders"):
-        _stop("import customers or orders")
+    """Send a file to a server and follow its import."""
+    if kind not in ("customers", "orders", "events", "interactions", "consents"):
+        _stop("import customers, orders, events, interactions or consents")
     _run(follow_import(_client(url, api_key), kind, file))
 
 

@@ -135,7 +135,7 @@ class Client:
 
 
 async def follow_import(client: Client, kind: str, path: Path, console: Console | None = None) -> None:
-    """Send a CSV file, follow its import to the end, and show the first rows that were not taken.
+    """Send a file, follow its import to the end, and show the first rows that were not taken.
 
     Raises:
         Failed: the import failed, or did not take every row.

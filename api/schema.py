@@ -14,10 +14,10 @@ from strawberry.types.graphql import OperationType
 import api.enums  # noqa: F401
 from api.alerts import AlertMutations, AlertQueries, AlertSubscriptions
 from api.campaigns import CampaignMutations, CampaignQueries
-from api.contacts import ContactMutations, ContactQueries
+from api.contacts import ContactImportMutations, ContactMutations, ContactQueries
 from api.context import Context
 from api.customer_health import HealthMutations, HealthQueries
-from api.customers import CustomerMutations, CustomerQueries, StandingMutations
+from api.customers import CustomerMutations, CustomerQueries, ImportMutations, StandingMutations
 from api.deprecating import Deprecations
 from api.engine import Engine, Executor
 from api.feed import FeedQueries, FeedSubscriptions
@@ -65,8 +65,10 @@ MUTATIONS: list[type[Any]] = [
     RunMutations,
     ScheduleMutations,
     CustomerMutations,
+    ImportMutations,
     StandingMutations,
     ContactMutations,
+    ContactImportMutations,
     SegmentMutations,
     SegmentRuleMutations,
     SegmentStandingMutations,

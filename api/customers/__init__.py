@@ -2,6 +2,8 @@
 
 from api.customers.changes import CustomerMutations
 from api.customers.fields import CustomerQueries
+from api.customers.import_reports import ImportReport
+from api.customers.imports import ImportMutations
 from api.customers.standing import StandingMutations
 from api.customers.types import BehaviourEvent, Customer, Lead, Order, RowError
 
@@ -10,6 +12,8 @@ __all__ = [
     "Customer",
     "CustomerMutations",
     "CustomerQueries",
+    "ImportMutations",
+    "ImportReport",
     "Lead",
     "Order",
     "RowError",

@@ -1,4 +1,4 @@
-"""What is recorded about customers, one by one and by the file."""
+"""What is recorded about customers, one by one."""
 
 from datetime import datetime
 from typing import Annotated, Any, cast
@@ -10,14 +10,12 @@ from api.context import Info, who
 from api.customers.types import BehaviourEvent, Customer, Lead, Order
 from api.ids import row_id, row_or_nothing
 from api.mutations import Expected, Refusal, mutation, payload, result
-from api.runs.types import Run
 from api.scalars import MoneyInput, minor_units
 from domain import customers
-from domain.access import ADMINS, BUILDERS, FRONT_LINE, PLANNERS
-from domain.customers import ImportPolicy, LeadPotential, LeadSource, OrderStatus
+from domain.access import FRONT_LINE, PLANNERS
+from domain.customers import LeadPotential, LeadSource, OrderStatus
 
 WRITERS = FRONT_LINE | PLANNERS
-IMPORTERS = ADMINS | BUILDERS | PLANNERS
 
 
 @strawberry.input(description="A customer; what is left out stays as it is, and null empties it.")
@@ -74,14 +72,6 @@ class EventRecordInput:
     occurred_at: datetime = strawberry.field(description="When.")
 
 
-@strawberry.input(description="A CSV file to import.")
-class ImportInput:
-    file_id: strawberry.ID = strawberry.field(description="What POST /files answered.")
-    policy: ImportPolicy = strawberry.field(
-        default=ImportPolicy.REJECT_FAILED_ROWS, description="What is done with rows that will not do."
-    )
-
-
 @payload("A customer was recorded.")
 class CustomerUpsertPayload:
     customer: Customer = strawberry.field(description="The customer.")
@@ -106,16 +96,6 @@ class LeadRecordPayload:
 @payload("An event was recorded.")
 class EventRecordPayload:
     event: BehaviourEvent = strawberry.field(description="The event.")
-
-
-@payload("An import was asked for.")
-class CustomersImportPayload:
-    run: Run = strawberry.field(description="The run that does it.")
-
-
-@payload("An import was asked for.")
-class OrdersImportPayload:
-    run: Run = strawberry.field(description="The run that does it.")
 
 
 def _given(input: Any, *names: str) -> dict[str, Any]:
@@ -209,32 +189,3 @@ class CustomerMutations:
             create_customer=True,
         )
         return EventRecordPayload(event=cast(BehaviourEvent, event))
-
-    @mutation(
-        "Import customers from a CSV file: customer_id, and optionally name, company, phone, email, "
-        "registered_at and tags (separated by semicolons).",
-        allow=IMPORTERS,
-    )
-    async def customers_import(
-        self, info: Info, input: Annotated[ImportInput, strawberry.argument(description="The file.")]
-    ) -> Annotated[CustomersImportPayload | Refusal, result("CustomersImportResult")]:
-        file_id = row_id("File", input.file_id, "input.fileId")
-        run = await customers.import_customers(who(info), file_id, input.policy)
-        return CustomersImportPayload(run=cast(Run, run))
-
-    @mutation(
-        "Import orders from a CSV file: order_id, customer_id, ordered_at and amount, and optionally "
-        "quantity, currency, status and delivered_at. Unknown customers are recorded with their orders.",
-        allow=IMPORTERS,
-    )
-    async def orders_import(
-        self,
-        info: Info,
-        input: Annotated[ImportInput, strawberry.argument(description="The file.")],
-        create_customers: Annotated[
-            bool, strawberry.argument(description="False: an order of an unknown customer is a row error.")
-        ] = True,
-    ) -> Annotated[OrdersImportPayload | Refusal, result("OrdersImportResult")]:
-        file_id = row_id("File", input.file_id, "input.fileId")
-        run = await customers.import_orders(who(info), file_id, input.policy, create_customers)
-        return OrdersImportPayload(run=cast(Run, run))

@@ -34,6 +34,27 @@ publish(
     {
         "REJECT_EVERYTHING": "One bad row, and nothing is imported.",
         "REJECT_FAILED_ROWS": "Good rows are imported, bad ones are listed.",
+        "IGNORE_FAILED": "Bad fields are left out of their rows and listed; a bad key or mandatory field "
+        "takes its row with it.",
+    },
+)
+publish(
+    customers.ImportFormat,
+    "How a file holds its rows.",
+    {
+        "CSV": "Comma-separated, UTF-8, the first line names the columns.",
+        "JSON_LINES": "One JSON object a line, whose keys are the columns.",
+        "EXCEL": "The first sheet of a workbook (.xlsx), whose first row names the columns; formulas count "
+        "as their values.",
+    },
+)
+publish(
+    customers.MergeRule,
+    "What a given value does to one that is stored already; an empty one never does anything.",
+    {
+        "KEEP": "What is stored stays, even if it is nothing.",
+        "OVERWRITE": "It replaces what is stored.",
+        "FILL": "It is taken where nothing is stored.",
     },
 )
 publish(

@@ -17,7 +17,9 @@ from domain.settings import Settings
 
 UPLOADERS = PLANNERS | BUILDERS | ADMINS
 UPLOAD = "upload"
-SCOPES = {UPLOAD: {"customersImport", "ordersImport"}, "report": {"report", "reports"}}
+ROW_ERRORS = "row_errors"
+IMPORTS = {"consentsImport", "customersImport", "eventsImport", "interactionsImport", "ordersImport"}
+SCOPES = {UPLOAD: IMPORTS, ROW_ERRORS: IMPORTS, "report": {"report", "reports"}}
 """By a file's purpose, the operations of which an API key with scopes needs one to touch it."""
 log = structlog.get_logger(__name__)
 Handler = Callable[[Request, Principal], Awaitable[Response]]
@@ -56,7 +58,7 @@ def routes(settings: Settings) -> list[Route]:
         except DomainError:
             return _no(404, "no such file")
         # What was uploaded is as it came, with personal data in the clear.
-        barred = file.purpose == UPLOAD and not (who.role in UPLOADERS and who.sees_personal)
+        barred = file.purpose in (UPLOAD, ROW_ERRORS) and not (who.role in UPLOADERS and who.sees_personal)
         if barred or not _in_scope(who, file.purpose):
             return _no(404, "no such file")
         shown = "inline" if file.media_type.startswith("text/html") else "attachment"

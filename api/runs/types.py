@@ -23,6 +23,9 @@ class Progress:
     eta_seconds: int | None = strawberry.field(
         description="Seconds to the end at the mean speed so far; null while nothing can be said."
     )
+    per_second: float | None = strawberry.field(
+        description="Units a second, on the mean since it first began; null while nothing can be said."
+    )
 
 
 @strawberry.type(description="Why one attempt failed.")
@@ -69,6 +72,7 @@ class Run(Node):
             unit=self.progress_unit,
             message=self.progress_message,
             eta_seconds=runs.eta_seconds(self, timekeeping.machine_now()),
+            per_second=runs.per_second(self, timekeeping.machine_now()),
         )
 
     @strawberry.field(description="Why attempts failed: the last few of them.")

@@ -2,6 +2,7 @@
 
 from domain.contacts.actions import plan, record_consent, record_interaction, set_preference
 from domain.contacts.decisions import Request, preview
+from domain.contacts.importing import import_consents, import_interactions
 from domain.contacts.models import (
     Channel,
     Consent,
@@ -60,6 +61,8 @@ __all__ = [
     "decide",
     "decisions_by_ids",
     "decisions_page",
+    "import_consents",
+    "import_interactions",
     "interactions_page",
     "personal_visits",
     "plan",

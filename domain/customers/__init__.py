@@ -1,12 +1,17 @@
 """Who the customers are, what they bought and did, and how their data comes in."""
 
 from domain.customers.behaviour import record_event
-from domain.customers.importing import ImportPolicy, import_customers, import_orders
+from domain.customers.choices import ImportFormat, ImportOptions, ImportPolicy, MergeRule
+from domain.customers.import_reports import FaultCount, fault_counts, import_reports
+from domain.customers.importing import perform as perform_import
+from domain.customers.imports import import_customers, import_events, import_orders
+from domain.customers.imports import queue as queue_import
 from domain.customers.leads import record_lead
 from domain.customers.models import (
     BehaviourEvent,
     Customer,
     ExclusionReason,
+    ImportReport,
     Lead,
     LeadPotential,
     LeadSource,
@@ -37,43 +42,68 @@ from domain.customers.queries import (
     tagged,
     tags_of,
 )
-from domain.customers.rules import UNSET
+from domain.customers.rules import UNSET, external_id
+from domain.customers.sheets import Fault, Row, Sheet, moment
+from domain.customers.takers import Change, Screened, Taken, Taker
 from domain.customers.timeline import TimelineEntry, timeline, timelines
-from domain.customers.totals import note_interaction
+from domain.customers.totals import counts_as_interaction, note_interaction, note_interactions
+from domain.customers.undoing import computed_about_customers, undo_import
 
 __all__ = [
     "UNSET",
     "BehaviourEvent",
+    "Change",
     "Customer",
     "ExclusionReason",
+    "Fault",
+    "FaultCount",
     "GrandTotals",
+    "ImportFormat",
+    "ImportOptions",
     "ImportPolicy",
+    "ImportReport",
     "Lead",
     "LeadPotential",
     "LeadSource",
+    "MergeRule",
     "Order",
     "OrderStatus",
+    "Row",
     "RowError",
+    "Screened",
+    "Sheet",
+    "Taken",
+    "Taker",
     "TimelineEntry",
     "by_external_id",
     "by_ids",
     "cancel_relationship",
+    "computed_about_customers",
+    "counts_as_interaction",
     "events_page",
     "exclusion_reasons",
+    "external_id",
+    "fault_counts",
     "find",
     "find_external",
     "get",
     "get_external",
     "grand_totals",
     "import_customers",
+    "import_events",
     "import_orders",
+    "import_reports",
     "leads_by_ids",
     "leads_page",
     "look_alikes",
+    "moment",
     "note_interaction",
+    "note_interactions",
     "orders_by_ids",
     "orders_page",
     "page",
+    "perform_import",
+    "queue_import",
     "record_event",
     "record_lead",
     "record_order",
@@ -85,5 +115,6 @@ __all__ = [
     "tags_of",
     "timeline",
     "timelines",
+    "undo_import",
     "upsert",
 ]

@@ -10,11 +10,9 @@ from domain.customers import rules, totals
 from domain.customers.models import BehaviourEvent
 from domain.customers.profile import resolve
 from domain.customers.rows import insert_new
+from domain.customers.sheets import LARGEST_DATA
 from domain.errors import Duplicate, Invalid, Reasons
 from domain.journal import Entry
-
-LARGEST_DATA = 8192
-"""Characters of the JSON that may come with an event."""
 
 
 async def record_event(

@@ -18,12 +18,17 @@ LONGEST_RECORD = 2**20
 
 
 class Record(NamedTuple):
-    """One row of a file: the line it begins on, its cells, and where the next one begins."""
+    """One row of a file: the line it begins on, its cells, and where the next one begins.
+
+    `keys` names the cells where each row brings its own names; `broken` says why there are no cells.
+    """
 
     line: int
     cells: list[str]
     next_offset: int
     next_line: int
+    keys: tuple[str, ...] | None = None
+    broken: str | None = None
 
 
 class Reader:
@@ -114,15 +119,3 @@ async def pieces(file: File, offset: int = 0, line: int = 1) -> AsyncIterator[li
     async for data in files.read(file, offset):
         yield await asyncio.to_thread(reader.feed, data)
     yield await asyncio.to_thread(reader.feed, b"", True)
-
-
-async def batches(file: File, offset: int, line: int, size: int) -> AsyncIterator[list[Record]]:
-    """The same in batches of `size`, the last one shorter."""
-    waiting: list[Record] = []
-    async for found in pieces(file, offset, line):
-        waiting += found
-        while len(waiting) >= size:
-            yield waiting[:size]
-            waiting = waiting[size:]
-    if waiting:
-        yield waiting

@@ -1,91 +1,28 @@
-"""Imports a stored CSV file in batches; killed anywhere, it goes on so that each row counts once."""
+"""Imports a stored file in batches; killed anywhere, it goes on so that each row counts once."""
 
 import asyncio
 from collections import Counter
-from contextlib import closing
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
+from contextlib import aclosing, closing
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from domain import db, files, journal, runs, timekeeping, workspaces
-from domain.access import Principal
-from domain.customers.csv_rows import Record, batches, pieces
+from domain import db, files, journal, timekeeping, workspaces
+from domain.customers.choices import ImportFormat, ImportPolicy, MergeRule
+from domain.customers.csv_rows import Record
+from domain.customers.import_reports import report, write_faults
+from domain.customers.quality import GATE_PERCENT, Figures, passes
 from domain.customers.repeats import Repeats
 from domain.customers.rows import measure
-from domain.customers.sheets import Fault, Sheet
-from domain.customers.takers import CustomerTaker, OrderTaker, Taker
-from domain.errors import Conflict
-from domain.files import File
+from domain.customers.sheets import Sheet
+from domain.customers.sources import Source
+from domain.customers.takers import Screened, Taken, Taker
+from domain.customers.undoing import keep_changes
 from domain.journal import Entry
-from domain.runs import Refused, Run, Work
+from domain.runs import Refused, Work
 
 BATCH = 1000
-DEADLINE_SECONDS = 6 * 3600
-COUNTS = ("rows", "created", "updated", "unchanged", "rejected", "customers_created")
-
-
-class ImportPolicy(StrEnum):
-    """What an import does with rows that will not do."""
-
-    REJECT_EVERYTHING = "REJECT_EVERYTHING"
-    REJECT_FAILED_ROWS = "REJECT_FAILED_ROWS"
-
-
-_PASSES = {
-    ImportPolicy.REJECT_EVERYTHING: ("check", "take"),
-    ImportPolicy.REJECT_FAILED_ROWS: ("take",),
-}
-
-
-async def import_customers(
-    who: Principal, file_id: int, policy: ImportPolicy = ImportPolicy.REJECT_FAILED_ROWS
-) -> Run:
-    """Queue an import of customers from an uploaded CSV file.
-
-    Its columns are customer_id and any of name, company, phone, email, registered_at and tags
-    (separated by semicolons).
-    """
-    return await _queue(who, "customers_import", {"file_id": file_id, "policy": policy.value})
-
-
-async def import_orders(
-    who: Principal,
-    file_id: int,
-    policy: ImportPolicy = ImportPolicy.REJECT_FAILED_ROWS,
-    create_customers: bool = True,
-) -> Run:
-    """Queue an import of orders from an uploaded CSV file.
-
-    Its columns are order_id, customer_id, ordered_at, amount and any of quantity, currency, status
-    and delivered_at. Imported orders are history: they start no follow-up work.
-    """
-    args = {"file_id": file_id, "policy": policy.value, "create_customers": create_customers}
-    return await _queue(who, "orders_import", args)
-
-
-async def _queue(who: Principal, kind: str, args: dict[str, Any]) -> Run:
-    """A file that already waits to be imported in the same way is not queued again."""
-    async with db.transaction():
-        file = await files.get(who, args["file_id"])
-        run = await runs.enqueue(who, kind, args, unique_key=f"file:{file.id}")
-        if run.args != args:
-            raise Conflict("this file waits to be imported in another way", field="fileId", current=run)
-    return run
-
-
-@runs.kind("customers_import", deadline_seconds=DEADLINE_SECONDS)
-async def _customers(work: Work) -> dict[str, Any]:
-    workspace = await workspaces.get(work.workspace_id)
-    return await _import(work, CustomerTaker(workspace.id, timekeeping.zone(workspace.zone)))
-
-
-@runs.kind("orders_import", deadline_seconds=DEADLINE_SECONDS)
-async def _orders(work: Work) -> dict[str, Any]:
-    workspace = await workspaces.get(work.workspace_id)
-    tz = timekeeping.zone(workspace.zone)
-    return await _import(
-        work, OrderTaker(workspace.id, tz, workspace.currency, work.args["create_customers"])
-    )
+COUNTS = ("rows", "created", "updated", "unchanged", "rejected", "partial", "customers_created")
 
 
 class Layout(NamedTuple):
@@ -97,26 +34,35 @@ class Layout(NamedTuple):
     rows: int
 
 
-async def survey(sheet: Sheet, file: File, repeats: Repeats, until: int = 0) -> Layout:
+async def survey(sheet: Sheet, source: Source, repeats: Repeats, until: int = 0) -> Layout:
     """Read the whole file once before anything is written, remembering the keys of rows before `until`.
 
     Raises:
-        Refused: the file is empty, not UTF-8, not CSV, or has the wrong columns.
+        Refused: the file is empty, not UTF-8, not of its format, or has the wrong columns.
     """
     layout: Layout | None = None
-    async for records in pieces(file):
+    named: set[str] = set()
+    async for records in source.pieces():
         if layout is None and records:
-            header = records.pop(0)
-            columns = sheet.header(header.cells, header.line)
-            layout = Layout(columns, header.next_offset, header.next_line, 0)
+            if source.has_header:
+                header = records.pop(0)
+                columns = sheet.header(header.cells, header.line)
+                layout = Layout(columns, header.next_offset, header.next_line, 0)
+            else:
+                layout = Layout([sheet.key], 0, 1, 0)
         if layout is not None:
             layout = layout._replace(rows=layout.rows + len(records))
             past = [record for record in records if record.next_offset <= until]
+            named |= sheet.named(records)
             if past:
                 await asyncio.to_thread(_remember, sheet, past, layout.columns, repeats)
     if layout is None:
         raise Refused("IMPORT_EMPTY", "line 1: the file is empty")
-    return layout
+    if source.has_header:
+        return layout
+    return layout._replace(
+        columns=[name for name in sheet.columns if name in named or name in sheet.required]
+    )
 
 
 def _remember(sheet: Sheet, records: list[Record], columns: list[str], repeats: Repeats) -> None:
@@ -131,79 +77,147 @@ class _Pass:
     name: str
     work: Work
     taker: Taker
+    source: Source
     layout: Layout
     repeats: Repeats
     counts: Counter[str]
+    figures: Figures
     done_before: int
     total: int
+    fresh: bool
+    """Whether its first step is still to come, which forgets what an earlier pass or try has listed."""
+    new_customers: Repeats | None = None
+    """In a dry run, whom it would have created: no later batch finds them stored."""
 
 
-async def _import(work: Work, taker: Taker) -> dict[str, Any]:
-    file = await files.get(work.who, work.args["file_id"])
-    names = _PASSES[ImportPolicy(work.args["policy"])]
-    cursor = work.cursor
+def _passes(args: Mapping[str, Any]) -> tuple[str, ...]:
+    if args.get("dry_run"):
+        return ("try",)
+    first = args["policy"] == ImportPolicy.REJECT_EVERYTHING or args.get("quality_gate")
+    return ("check", "take") if first else ("take",)
+
+
+async def perform(work: Work, taker: Taker) -> dict[str, Any]:
+    """Take a stored file, batch by batch, or only try to."""
+    args = work.args
+    workspace = await workspaces.get(work.workspace_id)
+    file = await files.get(work.who, args["file_id"])
+    source = Source(
+        file, ImportFormat(args.get("format", ImportFormat.CSV)), timekeeping.zone(workspace.zone)
+    )
+    taker.merge = {name: MergeRule(rule) for name, rule in args.get("merge", {}).items()}
+    taker.lenient = args["policy"] == ImportPolicy.IGNORE_FAILED
+    taker.sheet = replace(taker.sheet, required=taker.sheet.required | set(args.get("mandatory", ())))
+    names = _passes(args)
+    # A dry run leaves nothing to go on from: a second try begins anew.
+    cursor = {} if names == ("try",) else work.cursor
     counts: Counter[str] = Counter()
     for number in range(names.index(cursor["pass"]) if cursor else 0, len(names)):
         resumed = cursor if cursor.get("pass") == names[number] else {}
-        counts = Counter(resumed.get("counts", {}))
-        with closing(Repeats()) as repeats:
-            layout = await survey(taker.sheet, file, repeats, resumed.get("offset", 0))
+        counts, figures = Counter(resumed.get("counts", {})), Figures.of(resumed.get("figures", {}))
+        with closing(Repeats()) as repeats, closing(Repeats()) as new_customers:
+            layout = await survey(taker.sheet, source, repeats, resumed.get("offset", 0))
             rows = layout.rows
             this = _Pass(
-                names[number], work, taker, layout, repeats, counts, rows * number, rows * len(names)
+                names[number],
+                work,
+                taker,
+                source,
+                layout,
+                repeats,
+                counts,
+                figures,
+                rows * number,
+                rows * len(names),
+                not resumed,
+                new_customers if names[number] == "try" else None,
             )
             start = resumed.get("offset", layout.offset), resumed.get("line", layout.line)
             measured = 0
-            async for batch in batches(file, *start, BATCH):
-                await _step(this, batch)
-                if counts["created"] >= 2 * measured:
-                    await measure()
-                    measured = counts["created"] or BATCH
-        if this.name == "check" and counts["rejected"]:
-            raise Refused(
-                "IMPORT_REJECTED",
-                f"{counts['rejected']} of {counts['rows']} rows will not do; none is taken",
-            )
+            async with aclosing(source.batches(*start, BATCH)) as batches:
+                async for batch in batches:
+                    await _step(this, batch)
+                    if counts["created"] >= 2 * measured and this.name == "take":
+                        await measure()
+                        measured = counts["created"] or BATCH
+        refused = _refusal(this)
+        if refused or number == len(names) - 1:
+            await report(work, source, layout, taker.sheet, figures)
+        if refused:
+            raise refused
     return {name: counts[name] for name in COUNTS}
+
+
+def _refusal(this: _Pass) -> Refused | None:
+    """Why a file that was only looked at is not taken."""
+    counts, figures, args = this.counts, this.figures, this.work.args
+    if this.name == "take":
+        return None
+    if args["policy"] == ImportPolicy.REJECT_EVERYTHING and counts["rejected"]:
+        return Refused(
+            "IMPORT_REJECTED",
+            f"{counts['rejected']} of {counts['rows']} rows will not do; none is taken",
+        )
+    if args.get("quality_gate") and not passes(figures.rows, figures.inaccurate):
+        return Refused(
+            "IMPORT_QUALITY",
+            f"{figures.inaccurate} of {figures.rows} records are not accurate, "
+            f"more than {100 - GATE_PERCENT} %; none is taken",
+        )
+    return None
+
+
+class _Tried(Exception):
+    """What a dry run has done is rolled back."""
 
 
 async def _step(this: _Pass, batch: list[Record]) -> None:
     """One batch: its effects, its faults, the counts and where to go on, all or none of them."""
-    work, counts, columns = this.work, this.counts, this.layout.columns
-    rows, faults = await asyncio.to_thread(this.taker.sheet.read, batch, columns, this.repeats)
+    work, counts, taker = this.work, this.counts, this.taker
+    reading = await asyncio.to_thread(
+        taker.sheet.read, batch, this.layout.columns, this.repeats, taker.lenient
+    )
+    now = await timekeeping.now(work.workspace_id)
+    if this.name == "try":
+        taken, screened = Taken(), Screened([], [])
+        try:
+            async with db.transaction():
+                screened = await taker.screen(reading.rows, now)
+                taken = await taker.take(screened.rows, this.layout.columns, work.run.id, now)
+                raise _Tried
+        except _Tried:
+            pass
+        assert this.new_customers is not None
+        first = [name for name in taken.new_customers if this.new_customers.first(name)]
+        taken = replace(taken, new_customers=first)
     async with work.step(total=this.total, unit="rows") as step:
-        rows, contradicted = await this.taker.screen(rows)
+        if this.fresh:
+            await db.execute(
+                "DELETE FROM row_errors WHERE workspace_id = :workspace AND run_id = :run",
+                workspace=work.workspace_id,
+                run=work.run.id,
+            )
+        if this.name != "try":
+            screened = await taker.screen(reading.rows, now)
         counts["rows"] += len(batch)
-        counts["rejected"] += len(batch) - len(rows)
-        await _write_faults(work, [*faults, *contradicted])
-        if this.name == "take" and rows:
-            now = await timekeeping.now(work.workspace_id)
-            taken = await this.taker.take(rows, columns, work.run.id, now)
-            counts.update(vars(taken))
-            if taken.created or taken.updated or taken.customers_created:
-                data = {"run_id": work.run.id, **vars(taken)}
-                await journal.write(work.who, Entry(this.taker.event, work.run.id, data=data))
+        counts["rejected"] += len(batch) - len(screened.rows)
+        counts["partial"] += reading.partial + screened.partial
+        this.figures.add(reading.figures)
+        await write_faults(work, [*reading.faults, *screened.faults])
+        if this.name == "take" and screened.rows:
+            taken = await taker.take(screened.rows, this.layout.columns, work.run.id, now)
+            if taken.changes:
+                await keep_changes(work, taken.changes)
+                data = {"run_id": work.run.id, **taken.counts}
+                await journal.write(work.who, Entry(taker.event, work.run.id, data=data))
+        if this.name != "check":
+            counts.update(taken.counts if screened.rows else {})
         step.done = this.done_before + counts["rows"]
         step.cursor = {
             "pass": this.name,
             "offset": batch[-1].next_offset,
             "line": batch[-1].next_line,
             "counts": dict(counts),
+            "figures": this.figures.kept(),
         }
-
-
-async def _write_faults(work: Work, faults: list[Fault]) -> None:
-    await db.insert_many(
-        "row_errors",
-        [
-            {
-                "workspace_id": work.workspace_id,
-                "run_id": work.run.id,
-                "line": fault.line,
-                "column": fault.column,
-                "code": fault.code,
-                "message": fault.message,
-            }
-            for fault in sorted(faults, key=lambda fault: fault.line)
-        ],
-    )
+    this.fresh = False

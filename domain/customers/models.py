@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from tortoise import Model, fields
 
+from domain.customers.quality import passes, percent
 from domain.db import Document, Index, Instant, Reference, choice
 from domain.records import Record
 
@@ -173,3 +174,57 @@ class RowError(Model):
     class Meta:
         table = "row_errors"
         indexes = [Index(("workspace_id", "run_id", "line", "id"), "row_errors_run")]
+
+
+class ImportReport(Model):
+    """What an import found in its file, kept when it has read it to the end.
+
+    `inaccurate` counts the records of which a mandatory field will not do or whose key is repeated (C-46).
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    run_id = Reference("runs")
+    dry_run = fields.BooleanField(default=False)
+    rows = fields.BigIntField()
+    inaccurate = fields.BigIntField()
+    repeated = fields.BigIntField()
+    figures = Document()
+    error_file_id = fields.BigIntField(null=True)
+    """The rows that were not taken whole, as a file; it expires before the report does."""
+    created_at = Instant()
+
+    @property
+    def accuracy(self) -> float:
+        """The share of accurate records in percent, never rounded up."""
+        return percent(self.rows - self.inaccurate, self.rows)
+
+    @property
+    def accepted(self) -> bool:
+        return passes(self.rows, self.inaccurate)
+
+    def completeness(self, filled: int) -> float:
+        return percent(filled, self.rows)
+
+    class Meta:
+        table = "import_reports"
+        indexes = [Index(("workspace_id", "run_id"), "import_reports_run", unique=True)]
+
+
+class ImportChange(Model):
+    """What one batch of an import changed, so that it can be undone.
+
+    `created` holds `[id, line]`; `updated` holds `[id, line, version after, values before]`.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    run_id = Reference("runs")
+    subject = fields.CharField(max_length=32)
+    created = Document()
+    updated = Document()
+    undone = fields.BooleanField(default=False)
+
+    class Meta:
+        table = "import_changes"
+        indexes = [Index(("workspace_id", "run_id", "subject", "id"), "import_changes_run")]

@@ -15,7 +15,7 @@ from domain.errors import Conflict, Invalid, NotFound, Reasons
 from domain.journal import Entry
 
 _COURSE = [OrderStatus.PAID, OrderStatus.DELIVERED, OrderStatus.REFUNDED]
-_RETURNING = "id, external_id, customer_id, status"
+_RETURNING = "id, external_id, customer_id, status, version"
 BECOMES = {
     "customer_id": "excluded.customer_id",
     "ordered_at": "excluded.ordered_at",
@@ -67,13 +67,15 @@ def order_row(
 
 
 class Stored(NamedTuple):
-    """An order that was written: its state, and whose it was, before, if it was there."""
+    """An order that was written: its state before, if it was there, and all that it was then."""
 
     id: int
     customer_id: int
     status: str
     before: str | None
-    before_of: int | None = None
+    external_id: str
+    version: int
+    earlier: Mapping[str, Any] | None = None
 
 
 async def store(workspace_id: int, rows: Sequence[Row], becomes: Mapping[str, str]) -> list[Stored]:
@@ -85,12 +87,16 @@ async def store(workspace_id: int, rows: Sequence[Row], becomes: Mapping[str, st
     made = await insert_new("orders", rows, _RETURNING)
     known = {row["external_id"] for row in made}
     rest = [row for row in rows if row["external_id"] not in known]
-    stored = [Stored(row["id"], row["customer_id"], row["status"], None) for row in made]
+    stored = [
+        Stored(row["id"], row["customer_id"], row["status"], None, row["external_id"], row["version"])
+        for row in made
+    ]
     touched = {row["customer_id"] for row in made}
     if rest:
         lock = "FOR NO KEY UPDATE" if db.is_postgres() else ""
         earlier = await db.rows(
-            f"""SELECT id, customer_id, status FROM orders
+            f"""SELECT id, customer_id, status, ordered_at, amount_minor, quantity, delivered_at, refunded_at
+                FROM orders
                 WHERE workspace_id = :workspace AND external_id IN :external ORDER BY external_id {lock}""",
             workspace=workspace_id,
             external=sorted(row["external_id"] for row in rest),
@@ -99,7 +105,15 @@ async def store(workspace_id: int, rows: Sequence[Row], becomes: Mapping[str, st
         for row in await update_known("orders", rest, becomes, "", _RETURNING):
             was = before[row["id"]]
             stored.append(
-                Stored(row["id"], row["customer_id"], row["status"], was["status"], was["customer_id"])
+                Stored(
+                    row["id"],
+                    row["customer_id"],
+                    row["status"],
+                    was["status"],
+                    row["external_id"],
+                    row["version"],
+                    was,
+                )
             )
             touched |= {row["customer_id"], was["customer_id"]}
     await totals.recompute(workspace_id, touched)
@@ -175,7 +189,7 @@ async def record_order(
         stored = await store(who.workspace_id, [row], becomes)
         order = await Order.get(workspace_id=who.workspace_id, external_id=key)
         if stored:
-            await _tell(who, order, stored[0].before, stored[0].before_of)
+            await _tell(who, order, stored[0].before, stored[0].earlier)
     return order
 
 
@@ -189,8 +203,9 @@ async def _expect(who: Principal, external_id: str, version: int) -> None:
         raise Conflict(f"expected version {version}, there is no such order", field="expectedVersion")
 
 
-async def _tell(who: Principal, order: Order, before: str | None, before_of: int | None) -> None:
-    moved = {"customer_was": before_of} if before_of not in (None, order.customer_id) else None
+async def _tell(who: Principal, order: Order, before: str | None, earlier: Mapping[str, Any] | None) -> None:
+    was = earlier["customer_id"] if earlier else order.customer_id
+    moved = {"customer_was": was} if was != order.customer_id else None
     name = "order.recorded" if before is None else "order.changed"
     entries = [Entry(name, order.id, order.customer_id, data=moved)]
     if order.status != before and order.status is OrderStatus.DELIVERED:

@@ -81,12 +81,12 @@ async def customer_ids(workspace_id: int, external_ids: Collection[str]) -> dict
 
 async def create_customers(
     workspace_id: int, registered: Mapping[str, datetime], now: datetime
-) -> tuple[dict[str, int], int]:
-    """The ids of customers by external id, creating the unknown ones, and how many those were."""
+) -> tuple[dict[str, int], set[str]]:
+    """The ids of customers by external id, creating the unknown ones, and who those were."""
     known = await customer_ids(workspace_id, registered.keys())
     missing = [name for name in registered if name not in known]
     if not missing:
-        return known, 0
+        return known, set()
     made = await insert_new(
         "customers",
         [customer_row(workspace_id, name, now, registered_at=registered[name]) for name in missing],
@@ -95,7 +95,7 @@ async def create_customers(
     known |= {row["external_id"]: row["id"] for row in made}
     if len(made) < len(missing):  # somebody else created some of them in this very moment
         known |= await customer_ids(workspace_id, [name for name in missing if name not in known])
-    return known, len(made)
+    return known, {row["external_id"] for row in made}
 
 
 async def measure() -> None:

@@ -6,6 +6,7 @@ becomes as many placeholders as it has members, and `{now}` is machine time: the
 
 import functools
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction as tortoise_transaction
 
+from domain.db.arrays import array_types
 from domain.db.clock import machine_now
 from domain.db.connection import dialect, is_postgres
 from domain.db.slowness import timed
@@ -29,6 +31,8 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _MEMBERSHIP = re.compile(r"\b(NOT\s+)?IN\s+:([a-z_][a-z0-9_]*)", re.IGNORECASE)
 _hooks: ContextVar[list[Hook] | None] = ContextVar("after_commit", default=None)
 _LISTS = (list, tuple, set, frozenset)
+MANY = 100
+"""From so many members on, a list is one parameter in PostgreSQL: the statement is the same however many."""
 BATCH = 500
 """Rows in one multi-row INSERT: well below both databases' limit of 32,766 parameters."""
 
@@ -36,7 +40,13 @@ BATCH = 500
 def compiled(sql: str, /, **params: Any) -> tuple[str, list[Any]]:
     """A statement as its driver takes it, for a connection of one's own."""
     postgres = is_postgres()
-    lengths = tuple([(name, len(value)) for name, value in params.items() if isinstance(value, _LISTS)])
+    lengths = tuple(
+        [
+            (name, min(len(value), MANY) if postgres and name in _only_members(sql) else len(value))
+            for name, value in params.items()
+            if isinstance(value, _LISTS)
+        ]
+    )
     text, places, offsets = _parsed(sql, postgres, lengths)
     if offsets is not None:
         now = machine_now()
@@ -45,9 +55,20 @@ def compiled(sql: str, /, **params: Any) -> tuple[str, list[Any]]:
             params[f"now__{name}"] = datetime.fromtimestamp(now.timestamp() + params[name], UTC)
     values: list[Any] = []
     for name in places:
+        if name.endswith("[]"):
+            values.append([_bound(item) for item in params[name[:-2]]])
+            continue
         value = params[name]
         values += map(_bound, value) if isinstance(value, _LISTS) else (_bound(value),)
     return text, values
+
+
+@functools.lru_cache(maxsize=2000)
+def _only_members(sql: str) -> frozenset[str]:
+    """The parameters that stand behind IN or NOT IN and nowhere else."""
+    behind = Counter(match[2] for match in _MEMBERSHIP.finditer(sql))
+    uses = Counter(_PARAMETER.findall(sql))
+    return frozenset(name for name, times in behind.items() if uses[name] == times)
 
 
 @functools.lru_cache(maxsize=2000)
@@ -62,6 +83,7 @@ def _parsed(
     places: list[str] = []
     numbered: dict[str, str] = {}
     offsets: tuple[str, ...] | None = None
+    arrays = {name for name in _only_members(sql) if postgres and members.get(name, 0) >= MANY}
     count = 0
     if "{now" in sql:
         # {now} and {now+name}: machine time, and machine time plus that many seconds.
@@ -75,6 +97,8 @@ def _parsed(
 
     def among_none(match: re.Match[str]) -> str:
         # Nothing is in an empty list and everything is outside of it, NULL too; `IN (NULL)` says neither.
+        if match[2] in arrays:
+            return f"{'<> ALL' if match[1] else '= ANY'} (:{match[2]})"
         if members.get(match[2], 1):
             return match[0]
         if postgres:
@@ -84,6 +108,10 @@ def _parsed(
     def place(match: re.Match[str]) -> str:
         nonlocal count
         name = match[1]
+        if name in arrays:
+            places.append(f"{name}[]")
+            count += 1
+            return f"${count}"
         if name in members:
             if not members[name]:
                 raise ValueError(f"{name}: an empty list stands only behind IN or NOT IN")
@@ -165,22 +193,31 @@ async def insert_many(
         return found
     columns = list(records[0])
     names = ", ".join(f'"{column}"' for column in columns)
+    types = array_types(table) if is_postgres() else None
     for start in range(0, len(records), BATCH):
         part = records[start : start + BATCH]
-        if is_postgres():
-            marks = ", ".join(
-                "(" + ", ".join(f"${n * len(columns) + i + 1}" for i in range(len(columns))) + ")"
-                for n in range(len(part))
-            )
+        if types is not None:
+            arrays = ", ".join(f"${n}::{types[column]}" for n, column in enumerate(columns, 1))
+            source = f"SELECT * FROM unnest({arrays})"
+            values: list[Any] = [[_bound(record[column]) for record in part] for column in columns]
         else:
-            marks = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * len(part))
-        text = f'INSERT INTO "{table}" ({names}) VALUES {marks} {then}'
-        values = [_bound(record[column]) for record in part for column in columns]
+            source = f"VALUES {_marks(len(columns), len(part))}"
+            values = [_bound(record[column]) for record in part for column in columns]
+        text = f'INSERT INTO "{table}" ({names}) {source} {then}'
         if returning:
             found += await _client().execute_query_dict(f"{text} RETURNING {returning}", values)
         else:
             await _client().execute_query(text, values)
     return found
+
+
+def _marks(columns: int, rows: int) -> str:
+    if not is_postgres():
+        return ", ".join(["(" + ", ".join("?" * columns) + ")"] * rows)
+    return ", ".join(
+        "(" + ", ".join(f"${row * columns + column}" for column in range(1, columns + 1)) + ")"
+        for row in range(rows)
+    )
 
 
 def hydrate(model: type[M], records: Sequence[Mapping[str, Any]]) -> list[M]:

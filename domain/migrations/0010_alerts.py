@@ -11,7 +11,7 @@ TABLES = ("alerts", "contact_streaks", "health_publications", "health_scores", "
 
 
 class Migration(migrations.Migration):
-    dependencies = [("careline", "0007_rule_segments")]
+    dependencies = [("careline", "0008_imports")]
 
     operations = [
         CreateTable(

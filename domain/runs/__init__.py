@@ -52,6 +52,7 @@ from domain.runs.work import (
     kind,
     kinds,
     no_arguments,
+    per_second,
     performs,
     unknown,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "pause",
     "pause_schedule",
     "pauses",
+    "per_second",
     "perform",
     "performs",
     "promote",

@@ -236,3 +236,11 @@ def eta_seconds(run: Run, now: datetime) -> int | None:
         return 0
     spent = (now - run.started_at).total_seconds()
     return int(spent / run.progress_done * (run.progress_total - run.progress_done))
+
+
+def per_second(run: Run, now: datetime) -> float | None:
+    """Units a second since it first began, until it ended; none while nothing can be said."""
+    if run.started_at is None or run.progress_done <= 0:
+        return None
+    spent = ((run.finished_at or now) - run.started_at).total_seconds()
+    return round(run.progress_done / spent, 1) if spent > 0 else None

@@ -1,5 +1,6 @@
 """Which group each customer is in: the 5x3 matrix, care tiers, segments and their history."""
 
+from domain import customers
 from domain.segments.actions import recompute, thresholds_set
 from domain.segments.archiving import InUse, archive, hold_standing, restore, used_by
 from domain.segments.consequences import Entering, Outcome, consequences, foresees
@@ -66,6 +67,13 @@ from domain.segments.rules.documents import condition_of, document_of
 from domain.segments.strategies import STRATEGIES, Strategy, StrategySource, strategy
 from domain.segments.thresholds import PRESETS, SilverRule, Thresholds, ThresholdsVersion, camel
 from domain.segments.versions import Published, current, has_own, history, published
+
+customers.computed_about_customers(
+    placements="customer_id",
+    placement_drafts="customer_id",
+    memberships="customer_id",
+    segment_moves="customer_id",
+)
 
 __all__ = [
     "BUILT_IN",

@@ -51,6 +51,7 @@ ID_OF_FIELD = {
     "customerCancel": "Customer",
     "customerExclude": "Customer",
     "customerInclude": "Customer",
+    "importUndo": "Run",
     "runCancel": "Run",
     "runRetry": "Run",
     "schedule": "Schedule",
@@ -192,6 +193,10 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
             }
         },
         "customersImport": {"input": {"fileId": ids["File"]}},
+        "consentsImport": {"input": {"fileId": ids["File"]}},
+        "interactionsImport": {"input": {"fileId": ids["File"]}},
+        "eventsImport": {"input": {"fileId": ids["File"]}},
+        "importUndo": {"id": ids["Run"]},
         "ordersImport": {"input": {"fileId": ids["File"]}},
         "contactPreferenceSet": {"customerId": ids["Customer"], "input": {"refused": ["SMS"]}},
         "consentRecord": {

@@ -13,7 +13,9 @@ HEADER = "order_id,customer_id,ordered_at,amount\n"
 ROW = "N-1,C-1,2025-03-01,10\n"
 RUN = """query ($id: ID!) { run(id: $id) { state errorCode errors { code message }
   rowErrors { totalCount nodes { line column code } } } }"""
-RECORD = {"runs", "run_attempts", "journal", "files", "file_chunks", "row_errors", "feeds"}
+RECORD = {
+    *("runs", "run_attempts", "journal", "files", "file_chunks", "row_errors", "feeds", "import_reports"),
+}
 """Tables in which an import that fails leaves its trace; in no others anything may stir."""
 
 

@@ -38,6 +38,7 @@ async def test_an_import_is_a_run_that_lists_the_rows_it_did_not_take(ask: Ask, 
         "updated": "0",
         "unchanged": "0",
         "rejected": "2",
+        "partial": "0",
         "customers_created": "1",
     }
     errors = found["rowErrors"]

@@ -44,6 +44,7 @@ async def test_good_rows_become_orders_and_customers(house: House) -> None:
         "updated": 0,
         "unchanged": 0,
         "rejected": 0,
+        "partial": 0,
         "customers_created": 2,
     }
     assert (run.progress_done, run.progress_total, run.progress_unit) == (3, 3, "rows")
@@ -256,7 +257,7 @@ async def test_customers_are_imported_with_their_tags(house: House) -> None:
     two = await customers.get_external(house.admin, "C-2")
     assert (two.name, two.phone, two.registered_at) == (
         "王, 芳",
-        "13800000000",
+        "+8613800000000",
         datetime(2024, 1, 30, 16, tzinfo=UTC),
     )
     assert await customers.tags_of(house.id, [one.id, two.id]) == {one.id: ["fair", "vip"], two.id: ["vip"]}

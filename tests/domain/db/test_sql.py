@@ -306,3 +306,41 @@ async def test_a_row_that_is_there_already_is_told_from_other_failures(house: Ho
     assert not db.is_unique_violation(dangling.value)
     assert not db.is_unique_violation(ValueError("UNIQUE"))
     assert await Team.filter(workspace_id=house.id).count() == 1
+
+
+@pytest.mark.parametrize("count", [99, 100, 250])
+async def test_a_long_list_means_what_a_short_one_does(words: None, count: int) -> None:
+    await db.insert_many("words", [{"id": n, "word": f"w{n}"} for n in range(3, 300)])
+    ids, names = list(range(count)), [f"w{n}" for n in range(count)]
+    assert len(await db.rows("SELECT id FROM words WHERE id IN :ids", ids=ids)) == count
+    assert len(await db.rows("SELECT id FROM words WHERE id NOT IN :ids", ids=ids)) == 300 - count
+    both = "SELECT id FROM words WHERE id IN :ids AND word NOT IN :names OR id = :one"
+    assert [row["id"] for row in await db.rows(both, ids=ids, names=names, one=-1)] == [0, 1, 2]
+    assert (
+        await db.execute("DELETE FROM words WHERE id IN :ids AND word IN :names", ids=ids, names=names)
+        == count - 3
+    )
+
+
+async def test_many_rows_of_a_model_s_table_keep_what_they_hold_and_what_is_too_long_is_refused(
+    house: House,
+) -> None:
+    at = datetime(2025, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    teams = [
+        {
+            "workspace_id": house.id,
+            "version": n,
+            "name": f"{n} é'\"{{}},\\ NULL",
+            "created_at": at + timedelta(n),
+        }
+        for n in range(1, 1203)
+    ]
+    made = await db.insert_many("teams", teams, returning="id, version")
+    assert [row["version"] for row in sorted(made, key=lambda row: row["id"])] == list(range(1, 1203))
+    found = await Team.filter(name__contains="NULL").order_by("version")
+    assert [(one.name, one.created_at) for one in found] == [
+        (one["name"], one["created_at"]) for one in teams
+    ]
+    if db.is_postgres():
+        with pytest.raises(Exception, match="too long"):
+            await db.insert_many("teams", [{**teams[0], "name": "x" * 121}])
