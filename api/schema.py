@@ -13,9 +13,16 @@ from strawberry.types.graphql import OperationType
 
 import api.enums  # noqa: F401
 from api.campaigns import CampaignMutations, CampaignQueries
-from api.contacts import ContactMutations, ContactQueries
+from api.contacts import ContactMutations, ContactQueries, NeedMutations
 from api.context import Context
-from api.customers import CustomerMutations, CustomerQueries, StandingMutations
+from api.customers import (
+    CustomerMutations,
+    CustomerQueries,
+    MergeMutations,
+    MergeQueries,
+    SearchQueries,
+    StandingMutations,
+)
 from api.deprecating import Deprecations
 from api.engine import Engine, Executor
 from api.feed import FeedQueries, FeedSubscriptions
@@ -37,6 +44,8 @@ QUERIES: list[type[Any]] = [
     RunQueries,
     ScheduleQueries,
     CustomerQueries,
+    MergeQueries,
+    SearchQueries,
     ContactQueries,
     SegmentQueries,
     SegmentRuleQueries,
@@ -55,7 +64,9 @@ MUTATIONS: list[type[Any]] = [
     ScheduleMutations,
     CustomerMutations,
     StandingMutations,
+    MergeMutations,
     ContactMutations,
+    NeedMutations,
     SegmentMutations,
     SegmentRuleMutations,
     PredictionMutations,

@@ -1,6 +1,7 @@
 """Wishes, consents, contacts and the contact policy as clients see them."""
 
 from api.contacts.fields import ContactMutations, ContactQueries
+from api.contacts.needs import NeedMutations, NeedProfile
 from api.contacts.types import Consent, ContactDecision, ContactPreference, Interaction, ReceiveWindow
 
 __all__ = [
@@ -10,5 +11,7 @@ __all__ = [
     "ContactPreference",
     "ContactQueries",
     "Interaction",
+    "NeedMutations",
+    "NeedProfile",
     "ReceiveWindow",
 ]

@@ -1,15 +1,21 @@
 """Who the customers are, what they bought and did, and how their data comes in."""
 
 from domain.customers.behaviour import record_event
+from domain.customers.duplicates import DuplicateGroup, DuplicateReason, duplicates, look_alikes
+from domain.customers.handing import Fate, Settling, Value, hand_over, on_merge
 from domain.customers.importing import ImportPolicy, import_customers, import_orders
 from domain.customers.leads import record_lead
+from domain.customers.merging import MergeField, MergePreview, living, merge, undo
+from domain.customers.merging import preview as preview_merge
 from domain.customers.models import (
     BehaviourEvent,
     Customer,
+    CustomerMerge,
     ExclusionReason,
     Lead,
     LeadPotential,
     LeadSource,
+    MergeState,
     Order,
     OrderStatus,
     RowError,
@@ -29,7 +35,7 @@ from domain.customers.queries import (
     grand_totals,
     leads_by_ids,
     leads_page,
-    look_alikes,
+    merges_of,
     orders_by_ids,
     orders_page,
     page,
@@ -38,6 +44,7 @@ from domain.customers.queries import (
     tags_of,
 )
 from domain.customers.rules import UNSET
+from domain.customers.searching import Match, SearchField, search
 from domain.customers.timeline import TimelineEntry, timeline, timelines
 from domain.customers.totals import note_interaction
 
@@ -45,19 +52,31 @@ __all__ = [
     "UNSET",
     "BehaviourEvent",
     "Customer",
+    "CustomerMerge",
+    "DuplicateGroup",
+    "DuplicateReason",
     "ExclusionReason",
+    "Fate",
     "GrandTotals",
     "ImportPolicy",
     "Lead",
     "LeadPotential",
     "LeadSource",
+    "Match",
+    "MergeField",
+    "MergePreview",
+    "MergeState",
     "Order",
     "OrderStatus",
     "RowError",
+    "SearchField",
+    "Settling",
     "TimelineEntry",
+    "Value",
     "by_external_id",
     "by_ids",
     "cancel_relationship",
+    "duplicates",
     "events_page",
     "exclusion_reasons",
     "find",
@@ -65,19 +84,26 @@ __all__ = [
     "get",
     "get_external",
     "grand_totals",
+    "hand_over",
     "import_customers",
     "import_orders",
     "leads_by_ids",
     "leads_page",
+    "living",
     "look_alikes",
+    "merge",
+    "merges_of",
     "note_interaction",
+    "on_merge",
     "orders_by_ids",
     "orders_page",
     "page",
+    "preview_merge",
     "record_event",
     "record_lead",
     "record_order",
     "row_errors_page",
+    "search",
     "set_excluded",
     "set_order_status",
     "share_out",
@@ -85,5 +111,6 @@ __all__ = [
     "tags_of",
     "timeline",
     "timelines",
+    "undo",
     "upsert",
 ]

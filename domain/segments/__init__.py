@@ -1,5 +1,6 @@
 """Which group each customer is in: the 5x3 matrix, care tiers, segments and their history."""
 
+import domain.segments.merging  # noqa: F401
 from domain.segments.actions import recompute, thresholds_set
 from domain.segments.defining import MAKERS, create, evaluate, recompute_one, update
 from domain.segments.evaluating import moved

@@ -1,5 +1,6 @@
 """Follow-up work for people: opened for a reason, done by a deadline, escalated when missed."""
 
+import domain.tasks.merging  # noqa: F401
 from domain.tasks.actions import Outcome, assign, cancel, complete, note_contact, snooze, start
 from domain.tasks.cadence import Quota, QuotaState
 from domain.tasks.care import Cadence, Care, Rung, policy, set_care
