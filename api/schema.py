@@ -34,7 +34,7 @@ from api.predictions import PredictionMutations, PredictionQueries, WorthMutatio
 from api.runs import RunMutations, RunQueries, RunSubscriptions, ScheduleMutations, ScheduleQueries
 from api.scalars import SCALARS
 from api.segments import SegmentMutations, SegmentQueries, SegmentRuleMutations, SegmentRuleQueries
-from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
+from api.tasks import CapacityQueries, TaskMutations, TaskQueries, TaskSubscriptions
 from api.webhooks import Shaping, WebhookMutations, WebhookQueries
 from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
 from domain import webhooks
@@ -52,6 +52,7 @@ QUERIES: list[type[Any]] = [
     PredictionQueries,
     WorthQueries,
     TaskQueries,
+    CapacityQueries,
     CampaignQueries,
     KpiQueries,
     FeedQueries,

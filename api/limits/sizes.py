@@ -16,6 +16,7 @@ SIZES: dict[tuple[str, str], int] = {
     ("Query", "strategyMatrix"): 15,
     ("Query", "segmentTransitions"): 50,
     ("Query", "kpis"): 4,
+    ("Query", "visitCapacity"): 3,
     ("Dashboard", "kpis"): 4,
     ("KpiChange", "kpis"): 4,
     ("StrategyCell", "kpis"): 2,
