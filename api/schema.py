@@ -14,10 +14,18 @@ from strawberry.types.graphql import OperationType
 import api.enums  # noqa: F401
 from api.alerts import AlertMutations, AlertQueries, AlertSubscriptions
 from api.campaigns import CampaignMutations, CampaignQueries
-from api.contacts import ContactImportMutations, ContactMutations, ContactQueries
+from api.contacts import ContactImportMutations, ContactMutations, ContactQueries, NeedMutations
 from api.context import Context
 from api.customer_health import HealthMutations, HealthQueries
-from api.customers import CustomerMutations, CustomerQueries, ImportMutations, StandingMutations
+from api.customers import (
+    CustomerMutations,
+    CustomerQueries,
+    ImportMutations,
+    MergeMutations,
+    MergeQueries,
+    SearchQueries,
+    StandingMutations,
+)
 from api.deprecating import Deprecations
 from api.engine import Engine, Executor
 from api.feed import FeedQueries, FeedSubscriptions
@@ -36,7 +44,7 @@ from api.segments import (
     SegmentStandingMutations,
     SegmentSubscriptions,
 )
-from api.tasks import TaskMutations, TaskQueries, TaskSubscriptions
+from api.tasks import CapacityQueries, TaskMutations, TaskQueries, TaskSubscriptions
 from api.webhooks import Shaping, WebhookMutations, WebhookQueries
 from api.workspaces import StaffMutations, WorkspaceMutations, WorkspaceQueries
 from domain import webhooks
@@ -46,6 +54,8 @@ QUERIES: list[type[Any]] = [
     RunQueries,
     ScheduleQueries,
     CustomerQueries,
+    MergeQueries,
+    SearchQueries,
     ContactQueries,
     SegmentQueries,
     SegmentRuleQueries,
@@ -54,6 +64,7 @@ QUERIES: list[type[Any]] = [
     AlertQueries,
     TaskQueries,
     HealthQueries,
+    CapacityQueries,
     CampaignQueries,
     KpiQueries,
     FeedQueries,
@@ -67,8 +78,10 @@ MUTATIONS: list[type[Any]] = [
     CustomerMutations,
     ImportMutations,
     StandingMutations,
+    MergeMutations,
     ContactMutations,
     ContactImportMutations,
+    NeedMutations,
     SegmentMutations,
     SegmentRuleMutations,
     SegmentStandingMutations,

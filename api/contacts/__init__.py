@@ -2,6 +2,7 @@
 
 from api.contacts.fields import ContactMutations, ContactQueries
 from api.contacts.imports import ContactImportMutations
+from api.contacts.needs import NeedMutations, NeedProfile
 from api.contacts.types import Consent, ContactDecision, ContactPreference, Interaction, ReceiveWindow
 
 __all__ = [
@@ -12,5 +13,7 @@ __all__ = [
     "ContactPreference",
     "ContactQueries",
     "Interaction",
+    "NeedMutations",
+    "NeedProfile",
     "ReceiveWindow",
 ]

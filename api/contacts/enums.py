@@ -21,6 +21,20 @@ publish(
     {"SERVICE": "Service to the customer.", "MARKETING": "Promotion; needs that consent is not withdrawn."},
 )
 publish(
+    contacts.ProfilePart,
+    "Something that is known of a customer whose profile is whole.",
+    {
+        "NAME": "The name.",
+        "COMPANY": "The company they stand for.",
+        "PHONE": "A telephone number.",
+        "EMAIL": "An e-mail address.",
+        "OWNER": "Who looks after them.",
+        "CONTACT_PREFERENCE": "How they wish to be reached.",
+        "MARKETING_CONSENT": "What they said about promotion, yes or no.",
+        "NEED_PROFILE": "What they need.",
+    },
+)
+publish(
     contacts.Direction,
     "Who began a contact.",
     {"OUTBOUND": "We did.", "INBOUND": "The customer did."},

@@ -58,6 +58,41 @@ publish(
     },
 )
 publish(
+    customers.DuplicateReason,
+    "By what records look like one customer.",
+    {
+        "PHONE": "The same telephone number, however written; a Chinese mobile with 86 before it or without.",
+        "EMAIL": "The same e-mail address, in small letters or capitals.",
+        "EXTERNAL_ID": "The same id in the system it comes from, but for small letters and capitals.",
+    },
+)
+publish(
+    customers.MergeField,
+    "What of a profile one record may take from another.",
+    {
+        "NAME": "The name.",
+        "COMPANY": "The company.",
+        "PHONE": "The telephone number.",
+        "EMAIL": "The e-mail address.",
+        "OWNER": "The member of staff who looks after them.",
+    },
+)
+publish(
+    customers.MergeState,
+    "Whether two records still are one.",
+    {"MERGED": "They are one.", "UNDONE": "They are two again."},
+)
+publish(
+    customers.SearchField,
+    "By what a customer was found.",
+    {
+        "NAME": "By the name.",
+        "PHONE": "By the telephone number, however it is written.",
+        "EMAIL": "By the e-mail address.",
+        "EXTERNAL_ID": "By the id in the system it comes from.",
+    },
+)
+publish(
     customers.ExclusionReason,
     "Why a record is not one customer to be counted.",
     {

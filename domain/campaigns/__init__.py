@@ -1,5 +1,6 @@
 """Planned work on a segment, towards a measurable goal."""
 
+import domain.campaigns.merging  # noqa: F401
 from domain.campaigns.actions import CampaignClosed, Plan, activate, close, create, pause
 from domain.campaigns.models import Campaign, CampaignState, Enrolment
 from domain.campaigns.queries import counts_by_campaign, find, page

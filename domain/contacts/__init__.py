@@ -1,6 +1,8 @@
 """How customers may be reached, what they agreed to, what was said, and the policy on planned contacts."""
 
+import domain.contacts.merging  # noqa: F401
 from domain.contacts.actions import plan, record_consent, record_interaction, set_preference
+from domain.contacts.completeness import Completeness, ProfilePart, completeness_of
 from domain.contacts.decisions import Request, preview
 from domain.contacts.importing import import_consents, import_interactions
 from domain.contacts.models import (
@@ -11,9 +13,12 @@ from domain.contacts.models import (
     ContactResult,
     Direction,
     Interaction,
+    NeedProfile,
     Purpose,
     Verdict,
 )
+from domain.contacts.needs import missing as missing_needs
+from domain.contacts.needs import needs_of, set_needs
 from domain.contacts.policy import (
     ContactReasonCode,
     ContactRule,
@@ -38,6 +43,7 @@ from domain.contacts.windows import Window
 
 __all__ = [
     "Channel",
+    "Completeness",
     "Consent",
     "ContactDecision",
     "ContactPreference",
@@ -48,6 +54,8 @@ __all__ = [
     "Direction",
     "Facts",
     "Interaction",
+    "NeedProfile",
+    "ProfilePart",
     "Purpose",
     "Reason",
     "Request",
@@ -55,6 +63,7 @@ __all__ = [
     "Verdict",
     "Wanted",
     "Window",
+    "completeness_of",
     "consent_state",
     "consents_page",
     "current_consents",
@@ -64,11 +73,14 @@ __all__ = [
     "import_consents",
     "import_interactions",
     "interactions_page",
+    "missing_needs",
+    "needs_of",
     "personal_visits",
     "plan",
     "preferences_by_customer",
     "preview",
     "record_consent",
     "record_interaction",
+    "set_needs",
     "set_preference",
 ]

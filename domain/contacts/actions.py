@@ -194,5 +194,4 @@ async def _past(workspace_id: int, name: str, at: datetime) -> datetime:
 
 
 async def _must_exist(who: Principal, customer_id: int) -> None:
-    if await customers.find(who, customer_id) is None:
-        raise NotFound("no such customer", field="customerId")
+    await customers.living(who, customer_id)

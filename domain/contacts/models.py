@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from tortoise import fields
+from tortoise import Model, fields
 
 from domain.db import Document, Index, Instant, Reference, choice
 from domain.records import Record
@@ -83,6 +83,27 @@ class Consent(Record):
     class Meta:
         table = "consents"
         indexes = [Index(("workspace_id", "customer_id", "purpose", "stated_at", "id"), "consents_customer")]
+
+
+class NeedProfile(Model):
+    """One version of what a customer needs (S0-42); the latest holds, and none is ever changed."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    customer_id = Reference("customers")
+    number = fields.IntField()
+    industry = fields.CharField(max_length=120, null=True)
+    scale = fields.CharField(max_length=120, null=True)
+    use_scenarios = Document()
+    core_needs = Document()
+    focus_points = Document()
+    preferred_channels = Document()
+    collected_by = fields.CharField(max_length=64)
+    collected_at = Instant()
+
+    class Meta:
+        table = "need_profiles"
+        indexes = [Index(("workspace_id", "customer_id", "number"), "need_profiles_number", unique=True)]
 
 
 class Interaction(Record):

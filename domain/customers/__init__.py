@@ -2,19 +2,25 @@
 
 from domain.customers.behaviour import record_event
 from domain.customers.choices import ImportFormat, ImportOptions, ImportPolicy, MergeRule
+from domain.customers.duplicates import DuplicateGroup, DuplicateReason, duplicates, look_alikes
+from domain.customers.handing import Fate, Settling, Value, hand_over, on_merge
 from domain.customers.import_reports import FaultCount, fault_counts, import_reports
 from domain.customers.importing import perform as perform_import
 from domain.customers.imports import import_customers, import_events, import_orders
 from domain.customers.imports import queue as queue_import
 from domain.customers.leads import record_lead
+from domain.customers.merging import MergeField, MergePreview, living, merge, undo
+from domain.customers.merging import preview as preview_merge
 from domain.customers.models import (
     BehaviourEvent,
     Customer,
+    CustomerMerge,
     ExclusionReason,
     ImportReport,
     Lead,
     LeadPotential,
     LeadSource,
+    MergeState,
     Order,
     OrderStatus,
     RowError,
@@ -34,7 +40,7 @@ from domain.customers.queries import (
     grand_totals,
     leads_by_ids,
     leads_page,
-    look_alikes,
+    merges_of,
     orders_by_ids,
     orders_page,
     page,
@@ -43,6 +49,7 @@ from domain.customers.queries import (
     tags_of,
 )
 from domain.customers.rules import UNSET, external_id
+from domain.customers.searching import Match, SearchField, search
 from domain.customers.sheets import Fault, Row, Sheet, moment
 from domain.customers.takers import Change, Screened, Taken, Taker
 from domain.customers.timeline import TimelineEntry, timeline, timelines
@@ -54,7 +61,11 @@ __all__ = [
     "BehaviourEvent",
     "Change",
     "Customer",
+    "CustomerMerge",
+    "DuplicateGroup",
+    "DuplicateReason",
     "ExclusionReason",
+    "Fate",
     "Fault",
     "FaultCount",
     "GrandTotals",
@@ -65,21 +76,29 @@ __all__ = [
     "Lead",
     "LeadPotential",
     "LeadSource",
+    "Match",
+    "MergeField",
+    "MergePreview",
     "MergeRule",
+    "MergeState",
     "Order",
     "OrderStatus",
     "Row",
     "RowError",
     "Screened",
+    "SearchField",
+    "Settling",
     "Sheet",
     "Taken",
     "Taker",
     "TimelineEntry",
+    "Value",
     "by_external_id",
     "by_ids",
     "cancel_relationship",
     "computed_about_customers",
     "counts_as_interaction",
+    "duplicates",
     "events_page",
     "exclusion_reasons",
     "external_id",
@@ -89,25 +108,32 @@ __all__ = [
     "get",
     "get_external",
     "grand_totals",
+    "hand_over",
     "import_customers",
     "import_events",
     "import_orders",
     "import_reports",
     "leads_by_ids",
     "leads_page",
+    "living",
     "look_alikes",
+    "merge",
+    "merges_of",
     "moment",
     "note_interaction",
     "note_interactions",
+    "on_merge",
     "orders_by_ids",
     "orders_page",
     "page",
     "perform_import",
+    "preview_merge",
     "queue_import",
     "record_event",
     "record_lead",
     "record_order",
     "row_errors_page",
+    "search",
     "set_excluded",
     "set_order_status",
     "share_out",
@@ -115,6 +141,7 @@ __all__ = [
     "tags_of",
     "timeline",
     "timelines",
+    "undo",
     "undo_import",
     "upsert",
 ]

@@ -4,8 +4,9 @@ from enum import StrEnum
 
 from tortoise import Model, fields
 
+from domain.customers.keys import FORMS
 from domain.customers.quality import passes, percent
-from domain.db import Document, Index, Instant, Reference, choice
+from domain.db import Derived, Document, Index, Instant, Reference, choice
 from domain.records import Record
 
 
@@ -47,7 +48,8 @@ class Customer(Record):
     """A customer with running totals over completed orders.
 
     `last_interaction_at` is the latest order, event or answered contact: what silence is counted from.
-    `excluded` takes anonymised, merged and test records out of every ranking (C-08).
+    `excluded` takes anonymised, merged and test records out of every ranking (C-08). What is recorded under
+    the key of a record that was merged goes to `merged_into_id`.
     """
 
     external_id = fields.CharField(max_length=128)
@@ -59,6 +61,7 @@ class Customer(Record):
     registered_at = Instant()
     cancelled_at = Instant(null=True)
     excluded = fields.BooleanField(default=False)
+    merged_into_id = fields.BigIntField(null=True)
     synthetic = fields.BooleanField(default=False)
     first_order_at = Instant(null=True)
     last_order_at = Instant(null=True)
@@ -67,6 +70,10 @@ class Customer(Record):
     last_interaction_at = Instant(null=True)
     created_at = Instant()
     updated_at = Instant()
+    email_form = Derived(FORMS["email_form"])
+    external_form = Derived(FORMS["external_form"])
+    name_form = Derived(FORMS["name_form"])
+    phone_form = Derived(FORMS["phone_form"])
 
     class Meta:
         table = "customers"
@@ -77,6 +84,15 @@ class Customer(Record):
             Index(("workspace_id", "phone"), "customers_phone", where="phone IS NOT NULL"),
             Index(("workspace_id", "owner_id", "id"), "customers_owner", where="owner_id IS NOT NULL"),
             Index(("workspace_id", "registered_at", "id"), "customers_registered"),
+            Index(("workspace_id", "merged_into_id"), "customers_merged", where="merged_into_id IS NOT NULL"),
+            Index(
+                ("workspace_id", "email_form", "id"), "customers_email_form", where="email_form IS NOT NULL"
+            ),
+            Index(("workspace_id", "external_form", "id"), "customers_external_form"),
+            Index(("workspace_id", "name_form", "id"), "customers_name_form", where="name_form IS NOT NULL"),
+            Index(
+                ("workspace_id", "phone_form", "id"), "customers_phone_form", where="phone_form IS NOT NULL"
+            ),
         ]
 
 
@@ -92,6 +108,51 @@ class CustomerTag(Model):
             Index(("workspace_id", "customer_id", "tag"), "customer_tags_pair", unique=True),
             Index(("workspace_id", "tag", "customer_id"), "customer_tags_tag"),
         ]
+
+
+class MergeState(StrEnum):
+    """Whether two records still are one."""
+
+    MERGED = "MERGED"
+    UNDONE = "UNDONE"
+
+
+class CustomerMerge(Record):
+    """Two records that turned out to be one customer: what was `gone_id`'s is `kept_id`'s now.
+
+    `before` holds what the record that was kept had in place of what it has now; `counts`, by table, how many
+    rows were handed over. Which they were is in `merged_rows`.
+    """
+
+    kept_id = Reference("customers")
+    gone_id = Reference("customers")
+    state = choice(MergeState, default=MergeState.MERGED)
+    before = Document()
+    counts = Document()
+    actor = fields.CharField(max_length=64)
+    merged_at = Instant()
+    undone_at = Instant(null=True)
+
+    class Meta:
+        table = "customer_merges"
+        indexes = [
+            Index(("workspace_id", "gone_id"), "customer_merges_gone", unique=True, where="state = 'MERGED'"),
+            Index(("workspace_id", "kept_id", "id"), "customer_merges_kept"),
+        ]
+
+
+class MergedRow(Model):
+    """One row that a merge handed over, or made as a copy; `place` names its table and column."""
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    merge_id = Reference("customer_merges")
+    place = fields.CharField(max_length=64)
+    row_id = fields.BigIntField()
+
+    class Meta:
+        table = "merged_rows"
+        indexes = [Index(("workspace_id", "merge_id", "place", "row_id"), "merged_rows_merge")]
 
 
 class Order(Record):

@@ -7,6 +7,7 @@ from typing import Any
 from domain import db, journal, texts, timekeeping, workspaces
 from domain.access import Principal
 from domain.customers import rules, tagging
+from domain.customers.merging import merged_away
 from domain.customers.models import Customer, ExclusionReason
 from domain.customers.rows import create_customers, customer_row, insert_new
 from domain.customers.rules import UNSET, Absent
@@ -72,6 +73,9 @@ async def upsert(
             changed = sorted(given)
         else:
             customer = await Customer.select_for_update().get(workspace_id=who.workspace_id, external_id=key)
+            if customer.merged_into_id is not None:
+                into = await Customer.load(who.workspace_id, customer.merged_into_id)
+                raise merged_away(into, "externalId")
             customer.expect(expected_version)
             changed = sorted(name for name, value in given.items() if getattr(customer, name) != value)
         if wanted is not None and await tagging.replace(who.workspace_id, {customer.id: wanted}):
@@ -150,6 +154,8 @@ async def set_excluded(
     async with db.transaction():
         customer = await Customer.load(who.workspace_id, customer_id)
         customer.expect(expected_version)
+        if customer.merged_into_id is not None:
+            raise merged_away(await Customer.load(who.workspace_id, customer.merged_into_id), "id")
         if customer.excluded != excluded:
             await customer.must_change(excluded=excluded, updated_at=await timekeeping.now(who.workspace_id))
             name = "customer.excluded" if excluded else "customer.included"
@@ -181,21 +187,21 @@ async def resolve(
     *,
     create_since: datetime | None = None,
 ) -> int:
-    """The id of the customer that a caller names by either key.
+    """The id of the customer that a caller names by either key; of a merged record, where it went.
 
     With `create_since`, an unknown external id becomes a customer registered then.
     """
     if (customer_id is None) == (customer_external_id is None):
         raise Invalid("name the customer by id or by external id", field="customer")
     if customer_id is not None:
-        await Customer.load(who.workspace_id, customer_id)
-        return customer_id
+        customer = await Customer.load(who.workspace_id, customer_id)
+        return int(customer.merged_into_id or customer.id)
     key = rules.external_id(customer_external_id or "", "customerExternalId")
     if create_since is None:
         found = await Customer.get_or_none(workspace_id=who.workspace_id, external_id=key)
         if found is None:
             raise NotFound("no such customer", field="customerExternalId")
-        return int(found.id)
+        return int(found.merged_into_id or found.id)
     now = await timekeeping.now(who.workspace_id)
     ids, created = await create_customers(who.workspace_id, {key: create_since}, now)
     if created:

@@ -9,7 +9,16 @@ from tortoise.expressions import Q, Subquery
 from domain import db, reading
 from domain.access import Principal
 from domain.customers import rules, tagging
-from domain.customers.models import BehaviourEvent, Customer, CustomerTag, ExclusionReason, Lead, RowError
+from domain.customers.models import (
+    BehaviourEvent,
+    Customer,
+    CustomerMerge,
+    CustomerTag,
+    ExclusionReason,
+    Lead,
+    MergeState,
+    RowError,
+)
 from domain.customers.models import Order as PlacedOrder
 from domain.errors import NotFound
 from domain.journal import JournalLine
@@ -50,13 +59,15 @@ async def by_ids(workspace_id: int, ids: list[int]) -> Mapping[int, Customer]:
     return await Customer.by_ids(workspace_id, ids)
 
 
-async def look_alikes(who: Principal, customer: Customer) -> list[Customer]:
-    """Other customers with the same telephone number or e-mail address (S2-35)."""
-    same = [Q(**{name: value}) for name in ("phone", "email") if (value := getattr(customer, name))]
-    if not same:
-        return []
-    query = Customer.filter(Q(*same, join_type="OR"), workspace_id=who.workspace_id)
-    return await query.exclude(id=customer.id).order_by("id").limit(100)
+async def merges_of(workspace_id: int, customer_ids: list[int]) -> Mapping[int, list[CustomerMerge]]:
+    """The merges in force by which each customer took in other records, in the order in which they came."""
+    found = await CustomerMerge.filter(
+        workspace_id=workspace_id, kept_id__in=customer_ids, state=MergeState.MERGED
+    ).order_by("id")
+    merges: dict[int, list[CustomerMerge]] = {customer_id: [] for customer_id in customer_ids}
+    for merge in found:
+        merges[merge.kept_id].append(merge)
+    return merges
 
 
 async def tags_of(workspace_id: int, customer_ids: list[int]) -> Mapping[int, list[str]]:

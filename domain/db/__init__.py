@@ -4,7 +4,7 @@ from domain.db.clashing import again_after_a_clash
 from domain.db.clock import keeping_time, machine_now
 from domain.db.connection import Unreachable, dialect, is_postgres, open_database, opened, pool_use
 from domain.db.failures import Failure, Unavailable, failure_of
-from domain.db.fields import Document, Index, Instant, Reference, choice, encode
+from domain.db.fields import Derived, Document, Index, Instant, Reference, choice, encode
 from domain.db.patience import ANSWER_SECONDS, answer_within
 from domain.db.projected import Column, Row, column, select, select_by_ids, select_each
 from domain.db.readonly import is_read_only, until_writable
@@ -34,6 +34,7 @@ __all__ = [
     "EVERYWHERE",
     "SCOPE",
     "Column",
+    "Derived",
     "Document",
     "Failure",
     "Index",

@@ -55,6 +55,19 @@ class Document(fields.JSONField[Any]):
         super().__init__(**kwargs)
 
 
+class Derived(fields.TextField):
+    """A text that the database itself keeps, worked out of the row's other columns; nobody writes it.
+
+    It is compared byte by byte on both databases, so the values with one beginning are a range of it.
+    """
+
+    allows_generated = True
+
+    def __init__(self, form: str = "", **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "null": True, "generated": True})
+        self.form = form
+
+
 E = TypeVar("E", bound=Enum)
 
 

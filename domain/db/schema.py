@@ -1,13 +1,13 @@
 """Makes tables with their composite keys and partial indexes, the same on both databases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tortoise import Model, Tortoise
-from tortoise.migrations.operations import AddIndex, CreateModel, RemoveIndex, TortoiseOperation
+from tortoise.migrations.operations import AddField, AddIndex, CreateModel, RemoveIndex, TortoiseOperation
 
 from domain.db.connection import APP, is_postgres
-from domain.db.fields import Index, Reference
+from domain.db.fields import Derived, Index, Reference
 from domain.db.scope import policy
 
 
@@ -44,6 +44,42 @@ class CreateTable(CreateModel):
         for index in indexes:
             assert isinstance(index, Index), f"{self.name}: use domain.db.Index"
             await state_editor._run_sql(index.statement(meta.db_table) + ";")
+
+
+class AddDerived(TortoiseOperation):
+    """Adds columns that the database derives of others, in one pass over the table.
+
+    PostgreSQL stores them and writes the table anew; SQLite works them out when they are read, and keeps
+    them in their indexes alone.
+    """
+
+    def __init__(self, model_name: str, columns: Mapping[str, str]) -> None:
+        self.model_name, self.columns = model_name, dict(columns)
+
+    def describe(self) -> str:
+        return f"Add {len(self.columns)} derived columns to {self.model_name}"
+
+    def state_forward(self, app_label: str, state: Any) -> None:
+        for name, form in self.columns.items():
+            AddField(self.model_name, name, Derived(form)).state_forward(app_label, state)
+
+    async def database_forward(
+        self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None
+    ) -> None:
+        if not state_editor:
+            return
+        table = new_state.apps.get_model(f"{app_label}.{self.model_name}")._meta.db_table
+        if is_postgres():
+            added = ", ".join(
+                f'ADD COLUMN "{name}" text COLLATE "C" GENERATED ALWAYS AS ({form}) STORED'
+                for name, form in self.columns.items()
+            )
+            await state_editor._run_sql(f'ALTER TABLE "{table}" {added};')
+            return
+        for name, form in self.columns.items():
+            await state_editor._run_sql(
+                f'ALTER TABLE "{table}" ADD COLUMN "{name}" TEXT GENERATED ALWAYS AS ({form}) VIRTUAL;'
+            )
 
 
 class MakeIndex(AddIndex):

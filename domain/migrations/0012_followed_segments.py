@@ -10,7 +10,7 @@ TABLES = ("segment_marks",)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("careline", "0010_alerts")]
+    dependencies = [("careline", "0011_merging")]
 
     operations = [
         AddField("Segment", "archived_at", Instant(null=True)),

@@ -1,5 +1,6 @@
 """What customers will do and are worth, by models fitted to the workspace's own orders and by formulas."""
 
+import domain.predictions.merging  # noqa: F401
 from domain import customers
 from domain.predictions.actions import assumptions_set, refit
 from domain.predictions.lifetime_value import (

@@ -1,5 +1,6 @@
 """Which group each customer is in: the 5x3 matrix, care tiers, segments and their history."""
 
+import domain.segments.merging  # noqa: F401
 from domain import customers
 from domain.segments.actions import recompute, thresholds_set
 from domain.segments.archiving import InUse, archive, hold_standing, restore, used_by

@@ -1,7 +1,9 @@
 """Follow-up work for people: opened for a reason, done by a deadline, escalated when missed."""
 
+import domain.tasks.merging  # noqa: F401
 from domain.tasks.actions import Outcome, assign, cancel, complete, note_contact, snooze, start
 from domain.tasks.cadence import Quota, QuotaState
+from domain.tasks.capacity import CALLS_PER_WEEK, Served, TierCapacity, capacity_plan
 from domain.tasks.care import Cadence, Care, Rung, policy, set_care
 from domain.tasks.errors import ChannelRefused, OutcomeMissing, TaskClosed
 from domain.tasks.models import (
@@ -39,6 +41,7 @@ from domain.tasks.timers import (
 )
 
 __all__ = [
+    "CALLS_PER_WEEK",
     "OPEN_STATES",
     "Cadence",
     "Care",
@@ -51,14 +54,17 @@ __all__ = [
     "Quota",
     "QuotaState",
     "Rung",
+    "Served",
     "SlaState",
     "Task",
     "TaskClosed",
     "TaskKind",
     "TaskResult",
     "TaskState",
+    "TierCapacity",
     "assign",
     "cancel",
+    "capacity_plan",
     "complete",
     "create",
     "due_escalations",

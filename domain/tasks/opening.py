@@ -205,8 +205,7 @@ async def _check(who: Principal, draft: Draft) -> None:
             if len(getattr(draft, name)) > LONGEST[name]:
                 raise Invalid(f"{field} has at most {LONGEST[name]} characters", field=f"input.{field}")
     with reasons.gathered():
-        if await customers.find(who, draft.customer_id) is None:
-            raise NotFound("no such customer", field="input.customerId")
+        await customers.living(who, draft.customer_id, "input.customerId")
     assignee, team = draft.assignee_id, draft.team_id
     with reasons.gathered():
         if assignee is not None and await workspaces.find_staff(workspace_id, assignee) is None:

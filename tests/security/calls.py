@@ -19,6 +19,8 @@ ID_OF = {
     "memberIds": "User",
     "ownerIds": "User",
     "customerIds": "Customer",
+    "into": "Customer",
+    "from": "Customer",
     "segmentId": "Segment",
     "customerId": "Customer",
     "fileId": "File",
@@ -52,6 +54,7 @@ ID_OF_FIELD = {
     "customerExclude": "Customer",
     "customerInclude": "Customer",
     "importUndo": "Run",
+    "customersMergeUndo": "CustomerMerge",
     "runCancel": "Run",
     "runRetry": "Run",
     "schedule": "Schedule",
@@ -111,6 +114,7 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
     """Arguments with which a root field does something, on the objects with these ids."""
     money = {"amount": "12.50", "currency": "CNY"}
     colleague = ids.get("Colleague", ids["User"])
+    pair = {"into": ids.get("Other", ids["Customer"]), "from": ids.get("Another", ids["Customer"])}
     known: dict[str, dict[str, Any]] = {
         "contactDecision": {
             "customerId": ids["Customer"],
@@ -170,6 +174,10 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "scheduleFire": {"id": ids["Schedule"]},
         "queuePause": {"what": {"queue": "REPORTS"}},
         "queueResume": {"what": {"queue": "REPORTS"}},
+        "customersMerge": pair,
+        "customerSearch": {"startsWith": "Name"},
+        "customersMergePreview": pair,
+        "customersMergeUndo": {"id": ids["CustomerMerge"]},
         "customerUpsert": {"input": {"externalId": "C-1", "name": "Other"}},
         "orderRecord": {
             "input": {"externalId": "O-7", "customerExternalId": "C-1", "orderedAt": EARLIER, "amount": money}
@@ -199,6 +207,7 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "importUndo": {"id": ids["Run"]},
         "ordersImport": {"input": {"fileId": ids["File"]}},
         "contactPreferenceSet": {"customerId": ids["Customer"], "input": {"refused": ["SMS"]}},
+        "needProfileSet": {"customerId": ids["Customer"], "input": {"industry": "Retail"}},
         "consentRecord": {
             "customerId": ids["Customer"],
             "input": {"purpose": "SERVICE", "granted": True, "source": "web", "statedAt": EARLIER},

@@ -80,11 +80,15 @@ async def fill(house: House) -> None:
         who, "L-1", customer_external_id="C-1", source=LeadSource.WEBSITE, acquired_at=BEFORE, consent=True
     )
     await customers.record_event(who, "E-1", customer_external_id="C-1", name="login", occurred_at=BEFORE)
+    phone = f"+86 138-0000-{house.id:04}"
+    same = [(await customers.upsert(who, f"S-{number}", phone=phone))[0].id for number in range(1, 4)]
+    await customers.merge(who, same[0], same[1])
     await contacts.record_interaction(
         who, first, Channel.PHONE, Direction.INBOUND, True, ContactResult.REACHED, "Said hello", BEFORE
     )
     await contacts.record_consent(who, first, Purpose.MARKETING, True, "web", "1", BEFORE)
     await contacts.set_preference(who, first, [Channel.PHONE], [], [("09:00", "18:00")])
+    await contacts.set_needs(who, first, {"industry": "Retail", "core_needs": ["lower cost"]})
     await tasks.create(who, draft(house, first, "open"))
     done, _ = await tasks.create(who, draft(house, first, "done"))
     await tasks.complete(who, done.id, Outcome(TaskResult.REACHED, "Said more"))
@@ -149,6 +153,8 @@ async def an_id_of_each_type(house: House) -> dict[str, str]:
     found["ApiKey"] = global_id("ApiKey", program.id)
     # The first member of staff is the only owner, with whom an admin may do nothing.
     found["Colleague"] = global_id("User", house.staff[Role.SUPPORT].id)
+    for name, key in (("Another", "C-2"), ("Other", "C-3")):
+        found[name] = global_id("Customer", (await customers.get_external(house.owner, key)).id)
     failed = await Run.get(workspace_id=house.id, state=RunState.FAILED)
     found["FailedRun"] = global_id("Run", failed.id)
     for key in ("Own", "List"):

@@ -76,7 +76,7 @@ async def test_no_canary_is_logged_or_told_when_something_breaks(
         call = (
             ("query", name, {"id": told.ids["Customer"]}) if name == "customer" else ("mutation", name, given)
         )
-        answer = await told.owner.call(*call)
+        answer = await told.owner.call(*call, depth=1)
         assert codes(answer) == ["INTERNAL"]
         assert canaries_in(json.dumps(answer, ensure_ascii=False)) == []
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
@@ -150,23 +150,30 @@ async def everything(place: Place, role: Role) -> dict[str, set[str]]:
     caller = place.callers[role]
     for name, field in surface.root("query").fields.items():
         if role.value in (surface.allowed(field) or ()):
-            answer = await caller.call("query", name, place.valid(name), depth=3)
-            if codes(answer) == ["LIMITED"]:
-                answer = await caller.call("query", name, place.valid(name), depth=2)
+            for depth in (3, 2, 1):
+                answer = await caller.call("query", name, place.valid(name), depth=depth)
+                if codes(answer) != ["LIMITED"]:
+                    break
             assert codes(answer) == [], (name, answer["errors"])
             walked(answer["data"], "Query", found)
     for table, kind in (
         ("customers", "Customer"),
         ("tasks", "Task"),
         ("interactions", "Interaction"),
+        ("need_profiles", "NeedProfile"),
+        ("customer_merges", "CustomerMerge"),
         ("runs", "Run"),
         ("campaigns", "Campaign"),
         ("reports", "Report"),
     ):
         rows = await db.rows(f"SELECT id FROM {table} WHERE workspace_id = :home", home=place.house.id)
-        text = f"query ($id: ID!) {{ node(id: $id) {{ ... on {kind} {surface.selection(surface.SDL.type_map[kind], 2)} }} }}"
         for row in rows:
-            answer = await caller.say(text, id=global_id(kind, row["id"]))
+            for depth in (2, 1):
+                fields = surface.selection(surface.SDL.type_map[kind], depth)
+                text = f"query ($id: ID!) {{ node(id: $id) {{ ... on {kind} {fields} }} }}"
+                answer = await caller.say(text, id=global_id(kind, row["id"]))
+                if codes(answer) != ["LIMITED"]:
+                    break
             assert codes(answer) == [], answer
             walked(answer["data"], "Query", found)
     return found

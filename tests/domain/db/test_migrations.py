@@ -103,7 +103,7 @@ async def _columns(table: str) -> dict[str, bool]:
             t=table,
         )
         return {row["name"]: row["nullable"] for row in found}
-    found = await db.rows(f"PRAGMA table_info({table})")
+    found = await db.rows(f"PRAGMA table_xinfo({table})")
     return {row["name"]: not (row["notnull"] or row["pk"]) for row in found}
 
 
