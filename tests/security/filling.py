@@ -136,6 +136,8 @@ async def an_id_of_each_type(house: House) -> dict[str, str]:
     found["Colleague"] = global_id("User", house.staff[Role.SUPPORT].id)
     failed = await Run.get(workspace_id=house.id, state=RunState.FAILED)
     found["FailedRun"] = global_id("Run", failed.id)
+    imported = await Run.get(workspace_id=house.id, kind="orders_import", state=RunState.SUCCEEDED)
+    found["ImportRun"] = global_id("Run", imported.id)
     for key in ("Own", "List"):
         segment = await segments.find_by_key(house.id, key.upper())
         assert segment is not None
