@@ -204,7 +204,7 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "consentsImport": {"input": {"fileId": ids["File"]}},
         "interactionsImport": {"input": {"fileId": ids["File"]}},
         "eventsImport": {"input": {"fileId": ids["File"]}},
-        "importUndo": {"id": ids["Run"]},
+        "importUndo": {"id": ids.get("ImportRun", ids["Run"])},
         "ordersImport": {"input": {"fileId": ids["File"]}},
         "contactPreferenceSet": {"customerId": ids["Customer"], "input": {"refused": ["SMS"]}},
         "needProfileSet": {"customerId": ids["Customer"], "input": {"industry": "Retail"}},

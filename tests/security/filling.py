@@ -157,6 +157,8 @@ async def an_id_of_each_type(house: House) -> dict[str, str]:
         found[name] = global_id("Customer", (await customers.get_external(house.owner, key)).id)
     failed = await Run.get(workspace_id=house.id, state=RunState.FAILED)
     found["FailedRun"] = global_id("Run", failed.id)
+    imported = await Run.get(workspace_id=house.id, kind="orders_import", state=RunState.SUCCEEDED)
+    found["ImportRun"] = global_id("Run", imported.id)
     for key in ("Own", "List"):
         segment = await segments.find_by_key(house.id, key.upper())
         assert segment is not None

@@ -1,6 +1,7 @@
 """What flows past a client, cursors, changes, files and figures, stays in its workspace too."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from api import live
 from api.context import Context
 from api.ids import global_id
 from api.schema import schema
-from domain import customers, feeds, files, kpis, nudges, runs, segments
+from domain import alerts, customers, feeds, files, kpis, nudges, runs, segments
 from domain.access import Principal
 from domain.customers import LeadSource
 from domain.predictions import PredictionModel
@@ -181,8 +182,13 @@ async def test_subscribers_see_nothing_while_another_workspace_changes(place: Pl
 
 
 async def fill_more(home: Place) -> None:
-    """A change for every topic: a task, a run, a measurement."""
+    """A change for every topic: a task, a run, a measurement, an alert about a new customer."""
     await home.owner.done("taskCreate", home.valid("taskCreate"))
+    owner, key = home.house.owner, secrets.token_hex(8)
+    gone, _ = await customers.upsert(owner, key)
+    long_ago = NOON - timedelta(days=alerts.ORDER_DAYS + 1)
+    await customers.record_order(owner, key, customer_id=gone.id, ordered_at=long_ago, amount_minor=100)
+    assert await alerts.evaluate(owner, [gone.id]) == 1
     await perform(await kpis.snapshot(home.house.owner))
     await feeds.number(home.house.id)
 
