@@ -15,11 +15,13 @@ from domain.segments.groups import (
     tier_key,
 )
 from domain.segments.judging import Judged, judge, rule_lines
+from domain.segments.marks import marked, waiting
 from domain.segments.models import (
     BUILT_IN,
     LifecycleStage,
     Membership,
     Placement,
+    RecomputeMode,
     RfmTier,
     Segment,
     Segmentation,
@@ -86,6 +88,7 @@ __all__ = [
     "Placement",
     "Preview",
     "Published",
+    "RecomputeMode",
     "RfmRank",
     "RfmTier",
     "RuleCondition",
@@ -119,6 +122,7 @@ __all__ = [
     "install",
     "judge",
     "latest",
+    "marked",
     "matrix",
     "member_count",
     "member_counts",
@@ -145,4 +149,5 @@ __all__ = [
     "tier_key",
     "transitions",
     "update",
+    "waiting",
 ]
