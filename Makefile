@@ -17,7 +17,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help demo test faults faults-named bench-import bench-reads bench-runs bench-live lint lock schema explorer release-schema clean
+.PHONY: help demo test faults faults-named bench-import bench-live bench-reads bench-runs bench-segments lint lock schema explorer release-schema clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-runs: $(DEV) ## time machine work beside plain Dramatiq (ARGS="--quick", o
 
 bench-live: $(DEV) ## time one event to many subscribers beside bare websockets (ARGS="--rounds 20 --subscribers 100 1000")
 	$(BIN)/python -m bench.live $(ARGS)
+
+bench-segments: $(DEV) ## time placing everybody beside the mere reading of it (ARGS="--customers 50000", or --sqlite)
+	$(BIN)/python -m bench.segments $(ARGS)
 
 lint: $(DEV) ## ruff check, ruff format --check and mypy --strict
 	$(BIN)/ruff check .

@@ -86,6 +86,8 @@ async def _failed(who: Principal, line: JournalLine) -> None:
 
 REACTIONS: dict[str, Reaction] = {
     "customer.upserted": _changed,
+    "customer.merged": _also(_changed, _watch),
+    "customer.separated": _also(_changed, _watch),
     "customer.excluded": _also(_changed, _watch),
     "customer.included": _also(_changed, _watch),
     "customer.cancelled": _also(_changed, _watch),

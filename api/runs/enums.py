@@ -41,6 +41,8 @@ publish(
     "A calendar ready to be taken on.",
     {
         "NIGHTLY_RECOMPUTE": "Everybody is placed anew at 02:00.",
+        "NIGHTLY_RANKS": "Everybody is ranked anew at 01:00, from the running figures.",
+        "FREQUENT_PLACEMENT": "Those who changed are placed anew every ten minutes.",
         "NIGHTLY_KPIS": "All KPIs are measured at 03:00.",
         "FRIDAY_REVIEW": "A report on Friday at 09:00, for the review of the week.",
         "MONTH_REPORT": "A report at 18:00 on the last day of each month.",

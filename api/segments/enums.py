@@ -40,6 +40,16 @@ publish(
     },
 )
 publish(
+    segments.RecomputeMode,
+    "How much of the placements is decided anew, and from what.",
+    {
+        "QUICK": "Those who changed and those for whom a boundary has passed; tiers by the stored "
+        "boundaries and quantiles. Ranks stay as they are.",
+        "EXACT": "The same, and ranks and tiers of everybody from the running figures.",
+        "FULL": "Everybody from the raw orders; what it finds otherwise than it should be is told as drift.",
+    },
+)
+publish(
     segments.SilverRule,
     "By which rank the silver tier is taken.",
     {

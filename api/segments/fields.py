@@ -25,6 +25,7 @@ from domain import runs, segments
 from domain.access import ADMINS, BUILDERS
 from domain.errors import Invalid, NotFound, Required
 from domain.paging import Order
+from domain.segments import RecomputeMode
 
 COLUMNS: dict[str, Column] = {
     "kind": "kind",
@@ -80,10 +81,14 @@ class SegmentQueries:
             as_of=fresh.latest.as_of,
             computed_at=fresh.latest.computed_at,
             run=cast(Run, await load(info, runs.Run.by_ids, fresh.latest.run_id)),
+            mode=fresh.latest.mode or RecomputeMode.FULL,
             stale=fresh.stale,
             thresholds_number=fresh.latest.thresholds_number,
             customers=fresh.latest.customers,
             changed=fresh.latest.changed,
+            marked=fresh.latest.customers if fresh.latest.marked is None else fresh.latest.marked,
+            ranked_as_of=fresh.latest.ranked_as_of or fresh.latest.as_of,
+            drift=fresh.latest.drift,
         )
 
     @query("How many customers were in another cell at the second instant than at the first.")
@@ -127,11 +132,19 @@ class SegmentationThresholdsSetPayload:
 
 @strawberry.type
 class SegmentMutations:
-    @mutation("Place every customer anew.", allow=BUILDERS)
+    @mutation("Place customers anew: by default every one, from the raw orders.", allow=BUILDERS)
     async def segmentation_recompute(
-        self, info: Info
+        self,
+        info: Info,
+        mode: Annotated[
+            RecomputeMode,
+            strawberry.argument(
+                description="How much is decided anew. Before the first publication, and by other "
+                "thresholds than the last one's, every mode is FULL."
+            ),
+        ] = RecomputeMode.FULL,
     ) -> Annotated[SegmentationRecomputePayload | Refusal, result("SegmentationRecomputeResult")]:
-        return SegmentationRecomputePayload(run=cast(Run, await segments.recompute(who(info))))
+        return SegmentationRecomputePayload(run=cast(Run, await segments.recompute(who(info), mode)))
 
     @mutation("Move the lines between groups, starting from a preset or from where they are.", allow=ADMINS)
     async def segmentation_thresholds_set(

@@ -24,19 +24,33 @@ from domain.segments import Decides, LifecycleStage, RfmTier, ValueLevel
 
 @strawberry.type(description="Recency, frequency and monetary value, with the ranks and the care tier.")
 class Rfm:
+    customer: strawberry.Private[int]
+    old: strawberry.Private[bool]
     recency_days: int | None = strawberry.field(
         description="Whole local days since the last order; null without one."
     )
     frequency: int = strawberry.field(description="Orders within twelve months.")
     monetary: Money = strawberry.field(description="Spent within twelve months.")
-    r_rank: int = strawberry.field(description="Place by recency among all customers, from 1.")
+    r_rank: int = strawberry.field(
+        description="Place by recency among all customers, from 1; 0 until an exact pass ranks them."
+    )
     f_rank: int = strawberry.field(description="Place by frequency.")
     m_rank: int = strawberry.field(description="Place by spend.")
     tier: RfmTier = strawberry.field(description="The care tier; not the membership tier.")
     computed_at: datetime = strawberry.field(description="When it was last computed, in machine time.")
     as_of: datetime = strawberry.field(description="The instant for which it was computed.")
     run_id: strawberry.ID = strawberry.field(description="The run that computed it last.")
-    stale: bool = strawberry.field(description="Whether that is more than 36 hours ago in business time.")
+    exact: bool = strawberry.field(
+        description="Whether the tier is by ranks; else a quick pass decided it by the stored boundaries."
+    )
+    ranked_as_of: datetime = strawberry.field(description="The instant for which everybody was last ranked.")
+
+    @strawberry.field(
+        description="Whether that is more than 36 hours ago in business time, or something about the "
+        "customer has changed since."
+    )
+    async def stale(self, info: Info) -> bool:
+        return self.old or bool(await load(info, segments.marked, self.customer))
 
 
 @row_type(segments.Membership, description="A customer's stay in a segment.")
@@ -117,6 +131,8 @@ class CustomerSegments:
         workspace = await reading.workspace(info)
         today = timekeeping.local_day(fresh.latest.as_of, timekeeping.zone(workspace.zone))
         return Rfm(
+            customer=self.id,
+            old=fresh.stale,
             recency_days=(today - placed.last_order_on).days if placed.last_order_on else None,
             frequency=placed.frequency,
             monetary=money(placed.monetary_minor, workspace.currency),
@@ -127,7 +143,8 @@ class CustomerSegments:
             computed_at=fresh.latest.computed_at,
             as_of=fresh.latest.as_of,
             run_id=strawberry.ID(global_id("Run", fresh.latest.run_id)),
-            stale=fresh.stale,
+            exact=placed.r_estimate is None,
+            ranked_as_of=fresh.latest.ranked_as_of or fresh.latest.as_of,
         )
 
     @strawberry.field(description="The segments the customer is in now.", metadata=reads("id"))

@@ -83,7 +83,7 @@ class SegmentFreshness:
         description="How many changes of customers are still to be followed by the workspace's own segments."
     )
     async def waiting(self, info: Info) -> int:
-        return await segments.marked(who(info).workspace_id)
+        return await segments.unfollowed(who(info).workspace_id)
 
 
 @strawberry.type(description="A named segment of the documents, ready to be taken on.")

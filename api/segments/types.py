@@ -20,6 +20,7 @@ from domain.errors import DomainError
 from domain.language import Label, Language
 from domain.segments import (
     LifecycleStage,
+    RecomputeMode,
     SegmentKind,
     StrategySource,
     ValueLevel,
@@ -120,10 +121,27 @@ class Segmentation:
     as_of: datetime = strawberry.field(description="The instant for which customers were placed.")
     computed_at: datetime = strawberry.field(description="When it was computed, in machine time.")
     run: Run = strawberry.field(description="The run that did it.")
-    stale: bool = strawberry.field(description="Whether it is more than 36 hours old in business time.")
+    mode: RecomputeMode = strawberry.field(description="How much it decided anew.")
+    stale: bool = strawberry.field(
+        description="Whether it, or the ranking of all, is more than 36 hours old in business time."
+    )
     thresholds_number: int = strawberry.field(description="The version of the thresholds it went by.")
     customers: int = strawberry.field(description="How many customers were placed.")
     changed: int = strawberry.field(description="How many placements it changed.")
+    marked: int = strawberry.field(description="How many customers it looked at.")
+    ranked_as_of: datetime = strawberry.field(
+        description="As of when everybody was last ranked: by this pass, or by one before a QUICK one."
+    )
+    drift: int | None = strawberry.field(
+        description="Of a FULL pass, how many customers it found otherwise than the passes before should "
+        "have left them: 0 unless something is wrong. Null where nothing came before, and of other passes."
+    )
+
+    @strawberry.field(
+        description="How many customers have changed since a pass last looked at them, and wait for the next."
+    )
+    async def waiting(self, info: Info) -> int:
+        return await segments.waiting(who(info).workspace_id)
 
 
 @strawberry.type(description="So many customers moved from one cell to another.")

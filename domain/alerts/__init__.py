@@ -1,5 +1,6 @@
 """Customers at risk: one open alert each, of three levels, with its reasons, until they are back or lost."""
 
+import domain.alerts.merging  # noqa: F401
 from domain.alerts.actions import BY_HAND, close, evaluate_all, watch
 from domain.alerts.errors import AlertClosed
 from domain.alerts.evaluating import evaluate, reasons_of

@@ -104,6 +104,31 @@ class DropIndex(RemoveIndex):
             await state_editor._run_sql(f'DROP INDEX "{self.name}";')
 
 
+class Statements(TortoiseOperation):
+    """Statements that each database has its own words for, such as triggers; the models do not change."""
+
+    def __init__(self, what: str, *, sqlite: Sequence[str], postgres: Sequence[str]) -> None:
+        self.what = what
+        self.sqlite, self.postgres = tuple(sqlite), tuple(postgres)
+
+    def describe(self) -> str:
+        return self.what
+
+    def state_forward(self, app_label: str, state: Any) -> None:
+        """The models do not change."""
+
+    async def database_forward(
+        self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None
+    ) -> None:
+        if not state_editor:
+            return
+        for statement in self.postgres if is_postgres() else self.sqlite:
+            if state_editor.collect_sql:
+                await state_editor._run_sql(statement)
+            else:  # whole: a trigger's body has semicolons, at which SQLite's editor would cut it up
+                await state_editor.client.execute_query(statement)
+
+
 class SecureRows(TortoiseOperation):
     """Puts tables behind PostgreSQL's row-level security; SQLite has none."""
 

@@ -1,5 +1,6 @@
 """How healthy the relationship with each customer is: a score of named, weighted signals, explained."""
 
+import domain.health.merging  # noqa: F401
 from domain.health.actions import recompute, weights_set
 from domain.health.models import HealthBand, HealthMove, HealthPublication, HealthScore
 from domain.health.queries import Health, Move, by_customer, latest, moves_by_customer

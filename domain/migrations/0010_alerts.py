@@ -11,7 +11,7 @@ TABLES = ("alerts", "contact_streaks", "health_publications", "health_scores", "
 
 
 class Migration(migrations.Migration):
-    dependencies = [("careline", "0008_imports")]
+    dependencies = [("careline", "0009_incremental")]
 
     operations = [
         CreateTable(

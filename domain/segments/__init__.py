@@ -8,7 +8,7 @@ from domain.segments.consequences import Entering, Outcome, consequences, forese
 from domain.segments.defining import MAKERS, Archived, create, evaluate, recompute_one, update
 from domain.segments.evaluating import moved
 from domain.segments.explain import Condition, Decides, explain, explanations
-from domain.segments.following import due_marks, evaluate_soon, follow, mark, marked, next_due
+from domain.segments.following import due_marks, evaluate_soon, follow, mark, next_due, unfollowed
 from domain.segments.groups import (
     GROUPS,
     LIFECYCLE_LABELS,
@@ -20,11 +20,13 @@ from domain.segments.groups import (
     tier_key,
 )
 from domain.segments.judging import Judged, judge, rule_lines
+from domain.segments.marks import marked, waiting
 from domain.segments.models import (
     BUILT_IN,
     LifecycleStage,
     Membership,
     Placement,
+    RecomputeMode,
     RfmTier,
     Segment,
     Segmentation,
@@ -73,6 +75,7 @@ customers.computed_about_customers(
     placements="customer_id",
     placement_drafts="customer_id",
     memberships="customer_id",
+    segment_marks="customer_id",
     segment_moves="customer_id",
 )
 
@@ -104,6 +107,7 @@ __all__ = [
     "Placement",
     "Preview",
     "Published",
+    "RecomputeMode",
     "RfmRank",
     "RfmTier",
     "RuleCondition",
@@ -177,6 +181,8 @@ __all__ = [
     "tier_counts",
     "tier_key",
     "transitions",
+    "unfollowed",
     "update",
     "used_by",
+    "waiting",
 ]

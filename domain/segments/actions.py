@@ -7,18 +7,25 @@ from domain import db, runs, workspaces
 from domain.access import BUILDERS, Principal
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.runs import Run
+from domain.segments import incremental
+from domain.segments.models import RecomputeMode
 from domain.segments.queries import thresholds
 from domain.segments.recompute import KIND
 from domain.segments.thresholds import PRESETS, SETTING, SilverRule, Thresholds, ThresholdsVersion, camel
 
+KINDS = {
+    RecomputeMode.QUICK: incremental.QUICK,
+    RecomputeMode.EXACT: incremental.EXACT,
+    RecomputeMode.FULL: KIND,
+}
 _NAMES = {field.name for field in fields(Thresholds)}
 
 
-async def recompute(who: Principal) -> Run:
-    """Ask for everybody to be placed anew; whoever asks while such a run waits gets that one."""
+async def recompute(who: Principal, mode: RecomputeMode = RecomputeMode.FULL) -> Run:
+    """Ask for customers to be placed anew; whoever asks while such a run of the mode waits gets that one."""
     if who.role not in BUILDERS:
         raise Forbidden("only an owner, admin, head of operations or analyst starts a recompute")
-    return await runs.enqueue(who, KIND, unique_key="all")
+    return await runs.enqueue(who, KINDS[mode], unique_key="all")
 
 
 async def thresholds_set(

@@ -70,7 +70,7 @@ async def explanations(workspace_id: int, ids: Collection[int]) -> dict[int, lis
                 placement.lifecycle, _lifecycle(placement, customers[customer_id], last.as_of, tz, lines)
             ),
             *_marked(placement.value_level, _value(placement, lines, workspace.currency)),
-            *_marked(placement.tier, _tier(placement, last.customers, lines)),
+            *_marked(placement.tier, _tier(placement, last.ranked or last.customers, lines)),
         ]
     return found
 
@@ -83,9 +83,12 @@ def _marked(answer: str, conditions: list[Condition]) -> list[Condition]:
 def _lifecycle(
     placement: Placement, customer: Mapping[str, Any], as_of: datetime, tz: ZoneInfo, lines: Thresholds
 ) -> list[Condition]:
-    registered = db.instant_of(customer["registered_at"])
-    heard = db.instant_of(customer["last_interaction_at"] or customer["registered_at"])
-    cancelled = db.instant_of(customer["cancelled_at"]) if customer["cancelled_at"] else None
+    if placement.registered_at is not None and placement.heard_at is not None:
+        registered, heard, cancelled = placement.registered_at, placement.heard_at, placement.cancelled_at
+    else:  # placed by a version that did not keep what it stood on
+        registered = db.instant_of(customer["registered_at"])
+        heard = db.instant_of(customer["last_interaction_at"] or customer["registered_at"])
+        cancelled = db.instant_of(customer["cancelled_at"]) if customer["cancelled_at"] else None
 
     def condition(
         stage: LifecycleStage, name: str, value: datetime | int | None, threshold: str, holds: bool
@@ -186,14 +189,20 @@ def _value(placement: Placement, lines: Thresholds, currency: str) -> list[Condi
 
 
 def _tier(placement: Placement, n: int, lines: Thresholds) -> list[Condition]:
+    quick = placement.r_estimate is not None
+
     def condition(tier: RfmTier, name: str, rank: int, percent: int) -> Condition:
+        value = f"about {rank}" if quick else str(rank)
         return Condition(
-            Decides.TIER, tier.value, name, str(rank), f"<= {percent * n // 100}", rank * 100 <= percent * n
+            Decides.TIER, tier.value, name, value, f"<= {percent * n // 100}", rank * 100 <= percent * n
         )
 
-    r, m = ("rRank", placement.r_rank), ("mRank", placement.m_rank)
+    estimates = placement.r_estimate, placement.m_estimate, placement.composite_estimate
+    ranks = placement.r_rank, placement.m_rank, placement.composite_rank
+    r_place, m_place, composite_place = (e or rank for e, rank in zip(estimates, ranks, strict=True))
+    r, m = ("rRank", r_place), ("mRank", m_place)
     silver = {
-        SilverRule.COMPOSITE: [("compositeRank", placement.composite_rank)],
+        SilverRule.COMPOSITE: [("compositeRank", composite_place)],
         SilverRule.M_ONLY: [m],
         SilverRule.R_AND_M: [r, m],
     }[lines.silver_rule]

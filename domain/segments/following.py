@@ -58,7 +58,7 @@ async def evaluate_soon(who: Principal) -> None:
         await evaluate(who, at=None if sandbox else timekeeping.machine_now() + AFTER_IMPORT)
 
 
-async def marked(workspace_id: int) -> int:
+async def unfollowed(workspace_id: int) -> int:
     """How many changes are still to be followed."""
     return int(
         await db.value(

@@ -34,6 +34,14 @@ class RfmTier(StrEnum):
     BRONZE = "BRONZE"
 
 
+class RecomputeMode(StrEnum):
+    """How much of the placements a pass decides anew, and from what."""
+
+    QUICK = "QUICK"
+    EXACT = "EXACT"
+    FULL = "FULL"
+
+
 class SegmentKind(StrEnum):
     """How a segment is made."""
 
@@ -68,11 +76,14 @@ class Segment(Record):
 
 
 class _Placed(Model):
-    """The columns of a placement. Recency is derived from `last_order_on`, in local days."""
+    """The columns of a placement. Recency is derived from `last_order_on`, in local days.
+
+    A rank of 0 is one that no exact pass has given yet. Estimated places stand where a quick pass
+    decided the tier by them, until an exact pass has ranked everybody.
+    """
 
     id = fields.BigIntField(primary_key=True)
     workspace_id = fields.BigIntField()
-    customer_id = Reference("customers")
     lifecycle = choice(LifecycleStage)
     value_level = choice(ValueLevel)
     tier = choice(RfmTier)
@@ -86,8 +97,12 @@ class _Placed(Model):
     vip = fields.BooleanField()
     profit_key = fields.BooleanField()
     new_3m = fields.BooleanField()
-    run_id = Reference("runs")
-    """The run that last changed this row."""
+    heard_at = Instant(null=True)
+    registered_at = Instant(null=True)
+    cancelled_at = Instant(null=True)
+    r_estimate = fields.BigIntField(null=True)
+    m_estimate = fields.BigIntField(null=True)
+    composite_estimate = fields.BigIntField(null=True)
 
     class Meta:
         abstract = True
@@ -96,21 +111,71 @@ class _Placed(Model):
 class Placement(_Placed):
     """Where the published segmentation places one customer, with the figures that decided it."""
 
+    customer_id = Reference("customers")
+    run_id = Reference("runs")
+    """The run that last changed this row."""
+
     class Meta:
         table = "placements"
         indexes = [
             Index(("workspace_id", "customer_id"), "placements_customer", unique=True),
             Index(("workspace_id", "lifecycle", "value_level", "customer_id"), "placements_cell"),
             Index(("workspace_id", "tier", "customer_id"), "placements_tier"),
+            Index(("workspace_id", "heard_at"), "placements_heard"),
+            Index(("workspace_id", "cancelled_at"), "placements_cancelled", where="cancelled_at IS NOT NULL"),
         ]
 
 
 class PlacementDraft(_Placed):
-    """A placement that a running recompute has worked out and not yet published."""
+    """What a running recompute will change about a placement: what it becomes, or that it goes.
+
+    Without references: it holds for a moment, and is written by the million.
+    """
+
+    customer_id = fields.BigIntField()
+    run_id = fields.BigIntField()
+    gone = fields.BooleanField(default=False)
 
     class Meta:
         table = "placement_drafts"
         indexes = [Index(("workspace_id", "run_id", "customer_id"), "placement_drafts_customer", unique=True)]
+
+
+class PlacementMark(Model):
+    """A customer whose placement may have to change; the database itself writes it with the change.
+
+    One more row at each change, so that nobody waits for another who marks the same customer.
+    `run_id` is the run that has looked at them and not yet published.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    customer_id = fields.BigIntField()
+    run_id = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "placement_marks"
+        indexes = [Index(("workspace_id", "customer_id"), "placement_marks_customer")]
+
+
+class PlacementCut(Model):
+    """The whole key of whoever held a rank when everybody was ranked: a boundary, or a quantile.
+
+    `measure` is R, F, M or C (composite). Keys rise with the rank.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    workspace_id = fields.BigIntField()
+    measure = fields.CharField(max_length=1)
+    rank = fields.BigIntField()
+    k1 = fields.BigIntField()
+    k2 = fields.BigIntField()
+    k3 = fields.BigIntField()
+    k4 = fields.BigIntField()
+
+    class Meta:
+        table = "placement_cuts"
+        indexes = [Index(("workspace_id", "measure", "rank"), "placement_cuts_rank", unique=True)]
 
 
 class Membership(Model):
@@ -142,7 +207,12 @@ class Membership(Model):
 
 
 class Segmentation(Model):
-    """One published recompute: as of when, by which thresholds, and what it moved."""
+    """One published recompute: as of when, by which thresholds, and what it moved.
+
+    `ranked_as_of` and `ranked` say when everybody was last ranked, and how many that were: by this pass
+    or by an earlier one. `marked` is how many it looked at, `moved` how many placements changed since all
+    were ranked, `drift` how many a full pass found otherwise than the passes before had left them.
+    """
 
     id = fields.BigIntField(primary_key=True)
     workspace_id = fields.BigIntField()
@@ -153,6 +223,12 @@ class Segmentation(Model):
     customers = fields.BigIntField()
     changed = fields.BigIntField()
     counts = Document()
+    mode = choice(RecomputeMode, null=True)
+    ranked_as_of = Instant(null=True)
+    ranked = fields.BigIntField(null=True)
+    marked = fields.BigIntField(null=True)
+    moved = fields.BigIntField(null=True)
+    drift = fields.BigIntField(null=True)
 
     class Meta:
         table = "segmentations"

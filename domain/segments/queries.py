@@ -71,7 +71,8 @@ async def freshness(workspace_id: int) -> Freshness:
     last = await latest(workspace_id)
     if last is None:
         return Freshness(None, stale=True)
-    return Freshness(last, stale=await timekeeping.now(workspace_id) - last.as_of > STALE_AFTER)
+    oldest = min(last.as_of, last.ranked_as_of or last.as_of)
+    return Freshness(last, stale=await timekeeping.now(workspace_id) - oldest > STALE_AFTER)
 
 
 async def find(workspace_id: int, segment_id: int) -> Segment | None:

@@ -1,62 +1,27 @@
-"""The statements of a recompute: all customers of a workspace at once, whatever their number."""
+"""The statements of a recompute: all customers of a workspace at once, or those given."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain import db, timekeeping
+from domain import db
+from domain.segments import boundaries
+from domain.segments.figures import FIGURES, NAMES, OWN, OWN_NAMES, RANKED, Part, differs, own, tier
 from domain.segments.models import BUILT_IN
-from domain.segments.thresholds import SilverRule, Thresholds
-from domain.timekeeping import Span
+from domain.segments.thresholds import Thresholds
 
-FIGURES = (
-    "lifecycle",
-    "value_level",
-    "tier",
-    "last_order_on",
-    "frequency",
-    "monetary_minor",
-    "r_rank",
-    "f_rank",
-    "m_rank",
-    "composite_rank",
-    "vip",
-    "profit_key",
-    "new_3m",
-)
-"""What a placement says. Who it is about, and which run last changed it, stand beside it."""
-
-_SILVER = {
-    SilverRule.COMPOSITE: "composite_rank * 100 <= :silver * n",
-    SilverRule.M_ONLY: "m_rank * 100 <= :silver * n",
-    SilverRule.R_AND_M: "r_rank * 100 <= :silver * n AND m_rank * 100 <= :silver * n",
-}
-
-_NAMES = ", ".join(FIGURES)
 _DRAFTED = ", ".join(f"d.{name}" for name in FIGURES)
 _ASSIGNED = ", ".join(f"{name} = d.{name}" for name in FIGURES)
-_DIFFERS = " OR ".join(f"placements.{name} IS DISTINCT FROM d.{name}" for name in FIGURES)
+_INTO = f"INSERT INTO placement_drafts (workspace_id, run_id, gone, customer_id, {NAMES})"
+_PLACED_BEFORE = "LEFT JOIN placements p ON p.workspace_id = :workspace AND p.customer_id"
 
 _IN = """CASE s.key WHEN 'VIP' THEN p.vip WHEN 'PROFIT_KEY' THEN p.profit_key WHEN 'NEW_3M' THEN p.new_3m
   ELSE s.key IN ('cell:' || p.lifecycle || ':' || p.value_level, 'tier:' || p.tier) END"""
 """Whether placement p belongs to segment s; unknown where there is no placement."""
 _BUILT_IN = f"s.kind IN {tuple(kind.value for kind in BUILT_IN)}"
 """Placements fill these; a workspace's own segments are filled by their own runs."""
-
-
-def _passed(moment: str, name: str, spans: Sequence[Span]) -> tuple[str, dict[str, Any]]:
-    """A condition that an instant lies in one of the spans, and its parameters."""
-    alternatives, params = [], {}
-    for number, span in enumerate(spans):
-        start, end = f"{name}_start_{number}", f"{name}_end_{number}"
-        params[end] = span.end
-        if span.start is None:
-            alternatives.append(f"{moment} <= :{end}")
-        else:
-            params[start] = span.start
-            alternatives.append(f"{moment} BETWEEN :{start} AND :{end}")
-    return f"({' OR '.join(alternatives)})", params
+_OF = "d.workspace_id = :workspace AND d.run_id = :run"
 
 
 async def plan_for_whole_tables() -> None:
@@ -68,97 +33,158 @@ async def plan_for_whole_tables() -> None:
     if db.is_postgres():
         await db.execute("SET LOCAL enable_nestloop = off")
         await db.execute("SET LOCAL enable_mergejoin = off")
+        await db.execute("SET LOCAL work_mem = '128MB'")
 
 
-async def stage(workspace_id: int, run_id: int, thresholds: Thresholds, as_of: datetime, tz: ZoneInfo) -> int:
-    """Work out everybody's placement into the run's drafts; how many customers there are.
+async def plan_for_few() -> None:
+    """Have PostgreSQL find the rows of a few customers by their indexes, for the rest of the transaction.
 
-    Counted are all but anonymised, merged and test records, also those who never bought (C-08). The
-    statement is one snapshot: no order can count for one rank and not for another.
+    It cannot know how few the drafts name, and for a table that has grown since it was last counted it
+    may choose to read all of it for each of them.
     """
-    lines = thresholds
-    churned, churned_at = _passed(
-        "heard_at", "churned", timekeeping.anniversaries_passed(as_of, lines.churned_months, tz)
-    )
-    silent, silent_at = _passed(
-        "heard_at", "silent", timekeeping.anniversaries_passed(as_of, lines.silent_months, tz)
-    )
-    tenured, tenured_at = _passed(
-        "registered_at", "tenured", timekeeping.anniversaries_passed(as_of, lines.mature_tenure_months, tz)
-    )
-    return await db.execute(
-        f"""INSERT INTO placement_drafts (workspace_id, run_id, customer_id, {_NAMES})
-        WITH bought AS (
-          SELECT customer_id, MIN(ordered_on) AS first_on, MAX(ordered_on) AS last_on,
-            SUM(CASE WHEN ordered_at >= :year_ago THEN 1 ELSE 0 END) AS frequency,
-            SUM(CASE WHEN ordered_at >= :year_ago THEN amount_minor ELSE 0 END) AS monetary
-          FROM orders
-          WHERE workspace_id = :workspace AND status <> 'REFUNDED' AND ordered_at <= :as_of
-          GROUP BY customer_id
-        ), counted AS (
-          SELECT c.id, c.registered_at, c.cancelled_at,
-            COALESCE(c.last_interaction_at, c.registered_at) AS heard_at, b.first_on, b.last_on,
-            COALESCE(b.frequency, 0) AS frequency,
-            CAST(COALESCE(b.monetary, 0) AS bigint) AS monetary
-          FROM customers c LEFT JOIN bought b ON b.customer_id = c.id
-          WHERE c.workspace_id = :workspace AND c.excluded = :no
-        ), ranked AS (
-          SELECT counted.*, COUNT(*) OVER () AS n,
-            ROW_NUMBER() OVER (ORDER BY (last_on IS NULL), last_on DESC, monetary DESC, frequency DESC, id)
-              AS r_rank,
-            ROW_NUMBER() OVER (ORDER BY frequency DESC, monetary DESC, (last_on IS NULL), last_on DESC, id)
-              AS f_rank,
-            ROW_NUMBER() OVER (ORDER BY monetary DESC, (last_on IS NULL), last_on DESC, frequency DESC, id)
-              AS m_rank
-          FROM counted
-        ), composed AS (
-          SELECT ranked.*,
-            ROW_NUMBER() OVER (ORDER BY r_rank + f_rank + m_rank, m_rank, r_rank, id) AS composite_rank
-          FROM ranked
+    if db.is_postgres():
+        for way in ("seqscan", "hashjoin", "mergejoin"):
+            await db.execute(f"SET LOCAL enable_{way} = off")
+
+
+def _of_all(source: str, lines: Thresholds) -> str:
+    """What ranks everybody in `source` (an expression `own`), and gives what differs from the published."""
+    quotas = (f"{lines.gold_r_percent} * n", f"{lines.gold_m_percent} * n", f"{lines.silver_percent} * n")
+    word = tier(lines, ("r_rank", "m_rank", "composite_rank"), quotas)
+    return f"""WITH {source}, {RANKED}, placed AS (
+          SELECT id AS customer_id, {OWN_NAMES}, {word} AS tier, r_rank, f_rank, m_rank, composite_rank,
+            CAST(NULL AS bigint) AS r_estimate, CAST(NULL AS bigint) AS m_estimate,
+            CAST(NULL AS bigint) AS composite_estimate
+          FROM composed
         )
-        SELECT :workspace, :run, id,
-          CASE
-            WHEN cancelled_at <= :as_of OR {churned} THEN 'CHURNED'
-            WHEN {silent} THEN 'SILENT'
-            WHEN registered_at >= :new_since THEN 'NEW'
-            WHEN {tenured} AND frequency >= :mature_orders THEN 'MATURE'
-            ELSE 'GROWTH'
-          END,
-          CASE WHEN monetary > :high THEN 'HIGH' WHEN monetary > :medium THEN 'MEDIUM' ELSE 'ORDINARY' END,
-          CASE
-            WHEN r_rank * 100 <= :gold_r * n AND m_rank * 100 <= :gold_m * n THEN 'GOLD'
-            WHEN {_SILVER[lines.silver_rule]} THEN 'SILVER'
-            ELSE 'BRONZE'
-          END,
-          last_on, frequency, monetary, r_rank, f_rank, m_rank, composite_rank,
-          monetary > :vip, monetary > :profit_key, COALESCE(first_on >= :first_from, :no)
-        FROM composed""",
+        SELECT :workspace, :run, FALSE, d.customer_id, {_DRAFTED}
+        FROM placed d {_PLACED_BEFORE} = d.customer_id
+        WHERE p.id IS NULL OR {differs("p", "d")}"""
+
+
+async def stage(workspace_id: int, run_id: int, lines: Thresholds, as_of: datetime, tz: ZoneInfo) -> None:
+    """Put into the run's drafts how everybody's placement is to change, worked out from the raw orders.
+
+    The statement is one snapshot: no order can count for one rank and not for another.
+    """
+    source = own(lines, as_of, tz)
+    await db.execute(
+        f"{_INTO} {_of_all(source.text, lines)}", workspace=workspace_id, run=run_id, **source.params
+    )
+    await _stage_gone(workspace_id, run_id, Part("", {}))
+
+
+async def stage_ranks(workspace_id: int, run_id: int, lines: Thresholds) -> None:
+    """Put into the drafts how ranks and tiers are to change, worked out from the published figures."""
+    source = f"""own AS (SELECT customer_id AS id, {OWN_NAMES} FROM placements
+                 WHERE workspace_id = :workspace)"""
+    becomes = ", ".join(f"{name} = excluded.{name}" for name in FIGURES)
+    await db.execute(
+        f"""{_INTO} {_of_all(source, lines)}
+            ON CONFLICT (workspace_id, run_id, customer_id) DO UPDATE SET {becomes}""",
         workspace=workspace_id,
         run=run_id,
-        as_of=as_of,
-        year_ago=timekeeping.add_months(as_of, -12, tz),
-        new_since=as_of - timedelta(days=lines.new_days),
-        first_from=timekeeping.earliest_day_within(timekeeping.local_day(as_of, tz), 3),
-        mature_orders=lines.mature_orders,
-        high=lines.high_above_minor,
-        medium=lines.medium_above_minor,
-        vip=lines.vip_above_minor,
-        profit_key=lines.profit_key_above_minor,
-        gold_r=lines.gold_r_percent,
-        gold_m=lines.gold_m_percent,
-        silver=lines.silver_percent,
-        no=False,
-        **churned_at,
-        **silent_at,
-        **tenured_at,
     )
+
+
+async def stage_some(
+    workspace_id: int,
+    run_id: int,
+    lines: Thresholds,
+    as_of: datetime,
+    tz: ZoneInfo,
+    ids: Sequence[int],
+    ranked: int,
+) -> None:
+    """Put into the drafts how the placements of these customers are to change; ranks stay as they are.
+
+    Whose recency, frequency and spend are as they were keeps the tier; of others it is decided by the
+    stored boundaries and quantiles of the `ranked` who were there then.
+    """
+    source, places = own(lines, as_of, tz, "chosen"), boundaries.estimated()
+    word = tier(lines, ("e.r", "e.m", "e.c"), (":gold_r", ":gold_m", ":silver"))
+    same = """p.last_order_on IS NOT DISTINCT FROM o.last_order_on AND p.frequency = o.frequency
+              AND p.monetary_minor = o.monetary_minor"""
+    own_names = ", ".join(f"o.{name}" for name in OWN)
+    await db.execute(
+        f"""{_INTO}
+        WITH chosen AS (
+          SELECT id FROM customers WHERE workspace_id = :workspace AND id IN :ids
+        ), {source.text}, {places.text}, placed AS (
+          SELECT o.id AS customer_id, {own_names},
+            CASE WHEN {same} THEN p.tier ELSE {word} END AS tier,
+            COALESCE(p.r_rank, 0) AS r_rank, COALESCE(p.f_rank, 0) AS f_rank,
+            COALESCE(p.m_rank, 0) AS m_rank, COALESCE(p.composite_rank, 0) AS composite_rank,
+            CASE WHEN {same} THEN p.r_estimate ELSE e.r END AS r_estimate,
+            CASE WHEN {same} THEN p.m_estimate ELSE e.m END AS m_estimate,
+            CASE WHEN {same} THEN p.composite_estimate ELSE e.c END AS composite_estimate
+          FROM own o JOIN estimated e ON e.id = o.id {_PLACED_BEFORE} = o.id
+        )
+        SELECT :workspace, :run, FALSE, d.customer_id, {_DRAFTED}
+        FROM placed d {_PLACED_BEFORE} = d.customer_id
+        WHERE p.id IS NULL OR {differs("p", "d")}""",
+        workspace=workspace_id,
+        run=run_id,
+        ids=ids,
+        gold_r=lines.gold_r_percent * ranked,
+        gold_m=lines.gold_m_percent * ranked,
+        silver=lines.silver_percent * ranked,
+        **source.params,
+    )
+    await _stage_gone(workspace_id, run_id, Part(" AND p.customer_id IN :ids", {"ids": ids}))
+
+
+async def _stage_gone(workspace_id: int, run_id: int, among: Part) -> None:
+    names = ", ".join(f"p.{name}" for name in FIGURES)
+    await db.execute(
+        f"""{_INTO} SELECT :workspace, :run, TRUE, p.customer_id, {names} FROM placements p
+            JOIN customers c ON c.workspace_id = p.workspace_id AND c.id = p.customer_id
+            WHERE p.workspace_id = :workspace AND c.excluded = TRUE{among.text}""",
+        workspace=workspace_id,
+        run=run_id,
+        **among.params,
+    )
+
+
+async def drift(workspace_id: int, run_id: int, unseen: Part) -> int:
+    """How many drafts of a full pass change what neither a mark nor the passing of time can have changed.
+
+    Every earlier pass should have left these as the raw orders say.
+    """
+    found: int = await db.value(
+        f"""SELECT COUNT(*) FROM placement_drafts d {_PLACED_BEFORE} = d.customer_id
+            WHERE {_OF} AND (d.gone = TRUE OR p.id IS NULL OR {differs("p", "d", OWN)})
+              AND NOT EXISTS (SELECT 1 FROM placement_marks k
+                WHERE k.workspace_id = :workspace AND k.customer_id = d.customer_id)
+              AND d.customer_id NOT IN ({unseen.text})""",
+        workspace=workspace_id,
+        run=run_id,
+        **unseen.params,
+    )
+    return found
 
 
 async def drafted(workspace_id: int, run_id: int) -> int:
     found: int = await db.value(
-        "SELECT COUNT(*) FROM placement_drafts WHERE workspace_id = :workspace AND run_id = :run",
+        f"SELECT COUNT(*) FROM placement_drafts d WHERE {_OF}", workspace=workspace_id, run=run_id
+    )
+    return found
+
+
+async def growth(workspace_id: int, run_id: int) -> int:
+    """By how many customers a run's drafts will make the placements more."""
+    found: int = await db.value(
+        f"""SELECT COALESCE(SUM(CASE WHEN d.gone = TRUE THEN -1 WHEN p.id IS NULL THEN 1 ELSE 0 END), 0)
+            FROM placement_drafts d {_PLACED_BEFORE} = d.customer_id WHERE {_OF}""",
         workspace=workspace_id,
         run=run_id,
+    )
+    return int(found)
+
+
+async def placed(workspace_id: int) -> int:
+    found: int = await db.value(
+        "SELECT COUNT(*) FROM placements WHERE workspace_id = :workspace", workspace=workspace_id
     )
     return found
 
@@ -170,57 +196,56 @@ async def drop_drafts(workspace_id: int) -> int:
     )
 
 
-async def publish(workspace_id: int, run_id: int) -> int:
-    """Make the placements equal to the run's drafts, writing only rows that differ; how many did."""
+async def publish(workspace_id: int, run_id: int) -> None:
+    """Change the placements as the run's drafts say, and no others."""
     of = {"workspace": workspace_id, "run": run_id}
-    gone = await db.execute(
-        """DELETE FROM placements WHERE workspace_id = :workspace AND NOT EXISTS (
-             SELECT 1 FROM placement_drafts d WHERE d.workspace_id = :workspace AND d.run_id = :run
-               AND d.customer_id = placements.customer_id)""",
+    await db.execute(
+        f"""DELETE FROM placements WHERE workspace_id = :workspace AND customer_id IN (
+              SELECT d.customer_id FROM placement_drafts d WHERE {_OF} AND d.gone = TRUE)""",
         **of,
     )
-    moved = await db.execute(
+    await db.execute(
         f"""UPDATE placements SET run_id = d.run_id, {_ASSIGNED} FROM placement_drafts d
-            WHERE d.workspace_id = :workspace AND d.run_id = :run
-              AND placements.workspace_id = :workspace AND placements.customer_id = d.customer_id
-              AND ({_DIFFERS})""",
+            WHERE {_OF} AND d.gone = FALSE AND placements.workspace_id = :workspace
+              AND placements.customer_id = d.customer_id AND ({differs("placements", "d")})""",
         **of,
     )
-    new = await db.execute(
-        f"""INSERT INTO placements (workspace_id, run_id, customer_id, {_NAMES})
+    await db.execute(
+        f"""INSERT INTO placements (workspace_id, run_id, customer_id, {NAMES})
             SELECT d.workspace_id, d.run_id, d.customer_id, {_DRAFTED} FROM placement_drafts d
-            WHERE d.workspace_id = :workspace AND d.run_id = :run AND NOT EXISTS (
+            WHERE {_OF} AND d.gone = FALSE AND NOT EXISTS (
               SELECT 1 FROM placements p
               WHERE p.workspace_id = :workspace AND p.customer_id = d.customer_id)""",
         **of,
     )
-    return gone + moved + new
 
 
 async def move_members(workspace_id: int, run_id: int, as_of: datetime, reason: str) -> None:
     """End the stays that the published placements no longer bear out, and begin those they call for.
 
-    Only customers whose placement this run has changed or removed are looked at, so nothing changed
-    means nothing written.
+    Only customers whom the run's drafts name are looked at, so nothing changed means nothing written.
     """
-    of = {"workspace": workspace_id, "run": run_id, "as_of": as_of}
+    of: dict[str, Any] = {"workspace": workspace_id, "run": run_id, "as_of": as_of}
     await db.execute(
-        f"""UPDATE memberships SET left_at = :as_of, left_run_id = :run
-            WHERE workspace_id = :workspace AND left_at IS NULL AND id IN (
-              SELECT m.id FROM memberships m
+        f"""WITH leaving AS MATERIALIZED (
+              SELECT m.id FROM placement_drafts d
+              JOIN memberships m ON m.workspace_id = d.workspace_id AND m.customer_id = d.customer_id
+                AND m.left_at IS NULL
               JOIN segments s ON s.workspace_id = m.workspace_id AND s.id = m.segment_id AND {_BUILT_IN}
               LEFT JOIN placements p ON p.workspace_id = m.workspace_id AND p.customer_id = m.customer_id
-              WHERE m.workspace_id = :workspace AND m.left_at IS NULL
-                AND (p.id IS NULL OR (p.run_id = :run AND NOT ({_IN}))))""",
+              WHERE {_OF} AND (p.id IS NULL OR NOT ({_IN})))
+            UPDATE memberships SET left_at = :as_of, left_run_id = :run
+            WHERE workspace_id = :workspace AND left_at IS NULL AND id IN (SELECT id FROM leaving)""",
         **of,
     )
     await db.execute(
         f"""INSERT INTO memberships
               (workspace_id, segment_id, customer_id, entered_at, entered_run_id, reason)
-            SELECT p.workspace_id, s.id, p.customer_id, :as_of, p.run_id, :reason
-            FROM placements p
+            SELECT p.workspace_id, s.id, p.customer_id, :as_of, :run, :reason
+            FROM placement_drafts d
+            JOIN placements p ON p.workspace_id = d.workspace_id AND p.customer_id = d.customer_id
             JOIN segments s ON s.workspace_id = p.workspace_id AND {_BUILT_IN} AND {_IN}
-            WHERE p.workspace_id = :workspace AND p.run_id = :run AND NOT EXISTS (
+            WHERE {_OF} AND NOT EXISTS (
               SELECT 1 FROM memberships m WHERE m.workspace_id = p.workspace_id
                 AND m.segment_id = s.id AND m.customer_id = p.customer_id AND m.left_at IS NULL)""",
         reason=reason,
@@ -228,17 +253,44 @@ async def move_members(workspace_id: int, run_id: int, as_of: datetime, reason: 
     )
 
 
-async def counts(workspace_id: int) -> dict[str, dict[str, int]]:
+Counts = dict[str, dict[str, int]]
+
+
+async def counts(workspace_id: int) -> Counts:
     """Customers in each occupied cell and tier."""
     found = await db.rows(
         """SELECT lifecycle, value_level, tier, COUNT(*) AS customers FROM placements
            WHERE workspace_id = :workspace GROUP BY lifecycle, value_level, tier""",
         workspace=workspace_id,
     )
-    cells: dict[str, int] = {}
-    tiers: dict[str, int] = {}
+    return _counted({}, found)
+
+
+async def counts_after(workspace_id: int, run_id: int, before: Counts) -> Counts:
+    """The same once the drafts are published, in proportion to them; to be asked before."""
+    names = ("lifecycle", "value_level", "tier")
+    own, was = (", ".join(f"{of}.{name}" for name in names) for of in ("d", "p"))
+    found = await db.rows(
+        f"""SELECT lifecycle, value_level, tier, SUM(customers) AS customers FROM (
+              SELECT {own}, 1 AS customers FROM placement_drafts d WHERE {_OF} AND d.gone = FALSE
+              UNION ALL
+              SELECT {was}, -1 FROM placement_drafts d
+              JOIN placements p ON p.workspace_id = d.workspace_id AND p.customer_id = d.customer_id
+              WHERE {_OF}) shifted
+            GROUP BY lifecycle, value_level, tier""",
+        workspace=workspace_id,
+        run=run_id,
+    )
+    return _counted(before, found)
+
+
+def _counted(before: Counts, found: Sequence[Mapping[str, Any]]) -> Counts:
+    cells, tiers = dict(before.get("cells", {})), dict(before.get("tiers", {}))
     for row in found:
-        cell = f"{row['lifecycle']}:{row['value_level']}"
-        cells[cell] = cells.get(cell, 0) + row["customers"]
-        tiers[row["tier"]] = tiers.get(row["tier"], 0) + row["customers"]
-    return {"cells": cells, "tiers": tiers}
+        cell, customers = f"{row['lifecycle']}:{row['value_level']}", int(row["customers"])
+        cells[cell] = cells.get(cell, 0) + customers
+        tiers[row["tier"]] = tiers.get(row["tier"], 0) + customers
+    return {
+        "cells": {cell: many for cell, many in cells.items() if many},
+        "tiers": {tier: many for tier, many in tiers.items() if many},
+    }

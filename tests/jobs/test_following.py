@@ -306,7 +306,7 @@ async def test_what_is_followed_agrees_with_a_look_at_everybody(
             name = people[deed.whom].person.name
             await do(who, deed, number, name, ids[name], owner.id)
         await followed(workspace.id)
-        assert await segments.marked(workspace.id) == 0
+        assert await segments.unfollowed(workspace.id) == 0
     quick = await _stays(own)
     whole = await perform(await segments.evaluate(who))
     assert whole.result == {"segments": len(own), "entered": 0, "departed": 0}

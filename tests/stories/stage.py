@@ -123,7 +123,7 @@ class Stage:
             while (
                 await feeds.unnumbered()
                 or await feeds.unreacted()
-                or await segments.marked(self.house.id)
+                or await segments.unfollowed(self.house.id)
                 or await runs.unfinished(self.house.id)
             ):
                 await asyncio.sleep(0.02)

@@ -201,6 +201,8 @@ async def test_presets_are_listed_in_both_languages_and_only_admins_take_one_on(
     )
     assert [row["preset"] for row in data["schedulePresets"]] == [
         "NIGHTLY_RECOMPUTE",
+        "NIGHTLY_RANKS",
+        "FREQUENT_PLACEMENT",
         "NIGHTLY_KPIS",
         "FRIDAY_REVIEW",
         "MONTH_REPORT",

@@ -174,7 +174,8 @@ def _ranked(to: Compiled, leaf: said.Ranked, place: Place) -> str:
     _placements(to)
     column = f"p.{_RANKS[leaf.by]}"
     among = "(SELECT COUNT(*) FROM placements WHERE workspace_id = :workspace)"
-    holds = f"{column} * 100 <= {to.bind(leaf.top_percent)} * {among}"
+    # Who has no rank yet has 0.
+    holds = f"{column} > 0 AND {column} * 100 <= {to.bind(leaf.top_percent)} * {among}"
     return to.test(place, f"{leaf.by.value.lower()}RfmRank", column, holds, f"top {leaf.top_percent} %")
 
 

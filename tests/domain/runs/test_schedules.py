@@ -81,6 +81,8 @@ async def test_the_presets_come_when_the_documents_say(house: House) -> None:
         first[preset.value] = schedule.next_at
     assert first == {
         "NIGHTLY_RECOMPUTE": shanghai("2025-03-04 02:00:00"),
+        "NIGHTLY_RANKS": shanghai("2025-03-04 01:00:00"),
+        "FREQUENT_PLACEMENT": shanghai("2025-03-03 12:10:00"),
         "NIGHTLY_KPIS": shanghai("2025-03-04 03:00:00"),
         "FRIDAY_REVIEW": shanghai("2025-03-07 09:00:00"),
         "MONTH_REPORT": shanghai("2025-03-31 18:00:00"),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from domain import segments
 from domain.customers.models import Customer
-from domain.segments import Condition, Decides, SilverRule
+from domain.segments import Condition, Decides, Placement, SilverRule
 from tests.conftest import NOON, House, build_house
 from tests.domain.segments.population import Person, recompute, settle, shopper
 
@@ -48,8 +48,29 @@ async def test_the_thresholds_of_the_recompute_explain_it_also_after_they_were_m
 
 
 async def test_an_interaction_since_the_recompute_does_not_contradict_the_stored_stage(house: House) -> None:
+    """A placement keeps what it stood on: evaluated again, it says the same."""
     ids = await settle(house.id, [shopper("P", NOON, 200, 4, 300_000)])
     await recompute(house.admin)
+    before = await segments.explain(house.id, ids["P"])
+    heard = (NOON - timedelta(days=200)).isoformat()
+    await Customer.filter(id=ids["P"]).update(
+        last_interaction_at=NOON + timedelta(minutes=1), registered_at=NOON, cancelled_at=NOON
+    )
+    found = await segments.explain(house.id, ids["P"])
+    assert found == before
+    assert [(c.answer, c.value, c.holds) for c in found][:3] == [
+        ("CHURNED", None, False),
+        ("CHURNED", heard, False),
+        ("SILENT", heard, True),
+    ]
+
+
+async def test_what_an_earlier_version_placed_is_explained_without_what_has_changed_since(
+    house: House,
+) -> None:
+    ids = await settle(house.id, [shopper("P", NOON, 200, 4, 300_000)])
+    await recompute(house.admin)
+    await Placement.filter(customer_id=ids["P"]).update(heard_at=None, registered_at=None)
     await Customer.filter(id=ids["P"]).update(last_interaction_at=NOON + timedelta(minutes=1))
     found = [c for c in await segments.explain(house.id, ids["P"]) if c.decides is Decides.LIFECYCLE]
     assert [(c.answer, c.value, c.holds) for c in found][:3] == [
