@@ -1,4 +1,4 @@
-"""What becomes of a merged record's alerts: they are its history, and those of the one kept are judged anew."""
+"""What becomes of a merged record's alerts: they stay, and those of the one kept are judged anew."""
 
 from domain import customers
 from domain.customers import Fate

@@ -9,7 +9,7 @@ from domain.access import Principal
 from domain.customers import rules, tagging
 from domain.customers.merging import merged_away
 from domain.customers.models import Customer, ExclusionReason
-from domain.customers.rows import create_customers, customer_row, insert_new
+from domain.customers.rows import create_customers, customer_row, homes, insert_new
 from domain.customers.rules import UNSET, Absent
 from domain.errors import Conflict, Invalid, NotFound, Reasons, Required
 from domain.journal import Entry
@@ -194,14 +194,14 @@ async def resolve(
     if (customer_id is None) == (customer_external_id is None):
         raise Invalid("name the customer by id or by external id", field="customer")
     if customer_id is not None:
-        customer = await Customer.load(who.workspace_id, customer_id)
-        return int(customer.merged_into_id or customer.id)
+        home = (await homes(who.workspace_id, [customer_id], by="id")).get(customer_id)
+        return home or (await Customer.load(who.workspace_id, customer_id)).id
     key = rules.external_id(customer_external_id or "", "customerExternalId")
     if create_since is None:
-        found = await Customer.get_or_none(workspace_id=who.workspace_id, external_id=key)
-        if found is None:
+        known = await homes(who.workspace_id, [key])
+        if key not in known:
             raise NotFound("no such customer", field="customerExternalId")
-        return int(found.merged_into_id or found.id)
+        return known[key]
     now = await timekeeping.now(who.workspace_id)
     ids, created = await create_customers(who.workspace_id, {key: create_since}, now)
     if created:

@@ -79,28 +79,28 @@ async def customer_ids(workspace_id: int, external_ids: Collection[str]) -> dict
     return {row["external_id"]: row["id"] for row in found}
 
 
-async def _homes(workspace_id: int, external_ids: Collection[str]) -> dict[str, int]:
+async def homes(workspace_id: int, keys: Collection[Any], by: str = "external_id") -> dict[Any, int]:
     """The ids of those who are known, held so that none of them is merged away until the rows are written.
 
     What comes under the key of a record that was merged goes to the one that it was merged into.
     """
-    if not external_ids:
+    if not keys:
         return {}
-    held = "ORDER BY id FOR KEY SHARE" if db.is_postgres() and db.in_transaction() else ""
+    held = f"ORDER BY {by} FOR KEY SHARE" if db.is_postgres() and db.in_transaction() else ""
     found = await db.rows(
-        f"""SELECT COALESCE(merged_into_id, id) AS id, external_id FROM customers
-            WHERE workspace_id = :workspace AND external_id IN :external {held}""",
+        f"""SELECT COALESCE(merged_into_id, id) AS home, {by} AS key FROM customers
+            WHERE workspace_id = :workspace AND {by} IN :keys {held}""",
         workspace=workspace_id,
-        external=sorted(external_ids),
+        keys=sorted(keys),
     )
-    return {row["external_id"]: row["id"] for row in found}
+    return {row["key"]: row["home"] for row in found}
 
 
 async def create_customers(
     workspace_id: int, registered: Mapping[str, datetime], now: datetime
 ) -> tuple[dict[str, int], set[str]]:
     """The ids of customers by external id, creating the unknown ones, and who those were."""
-    known = await _homes(workspace_id, registered.keys())
+    known = await homes(workspace_id, registered.keys())
     missing = [name for name in registered if name not in known]
     if not missing:
         return known, set()
@@ -111,7 +111,7 @@ async def create_customers(
     )
     known |= {row["external_id"]: row["id"] for row in made}
     if len(made) < len(missing):  # somebody else created some of them in this very moment
-        known |= await _homes(workspace_id, [name for name in missing if name not in known])
+        known |= await homes(workspace_id, [name for name in missing if name not in known])
     return known, {row["external_id"] for row in made}
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a merged record's scores: they stay, and the next scoring sees all that is the kept one's."""
+"""What becomes of a merged record's scores: they stay, and the next scoring sees what is now the other's."""
 
 from domain import customers
 from domain.customers import Fate

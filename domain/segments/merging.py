@@ -5,6 +5,7 @@ from domain.customers import Fate
 
 customers.hand_over("memberships", Fate.STAYS)
 customers.hand_over("placement_drafts", Fate.STAYS)
+customers.hand_over("placement_marks", Fate.STAYS)
 customers.hand_over("placements", Fate.STAYS)
 customers.hand_over("segment_marks", Fate.STAYS)
 customers.hand_over("segment_moves", Fate.STAYS)

@@ -68,10 +68,10 @@ async def pair(house: House) -> tuple[Customer, Customer]:
 
 
 async def rows() -> dict[str, list[tuple[Any, ...]]]:
-    """All rows but those that a merge adds, without what counts changes."""
+    """All rows but those that a merge adds or marks, without what counts changes."""
     found = {}
     for table in await tables():
-        if table in ("customer_merges", "merged_rows"):
+        if table in ("customer_merges", "merged_rows", "placement_marks"):
             continue
         listed = [dict(row) for row in await db.rows(f"SELECT * FROM {table}")]
         if table == "journal":
