@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from domain import db
 from domain.customers import totals
-from domain.customers.rows import customer_ids, insert_new
+from domain.customers.rows import homes, insert_new
 from domain.customers.sheets import Fault, Row, event_sheet
 from domain.customers.takers import Change, Screened, Taken, Taker
 from domain.db.values import instant_of
@@ -28,7 +28,7 @@ class EventTaker(Taker):
         stored = await self._stored([row.values["event_id"] for row in screened.rows])
         if not stored:
             return screened
-        ids = await customer_ids(self.workspace_id, {row.values["customer_id"] for row in screened.rows})
+        ids = await homes(self.workspace_id, {row.values["customer_id"] for row in screened.rows})
         good, faults = [], screened.faults
         for row in screened.rows:
             values = row.values

@@ -66,19 +66,6 @@ def customer_row(workspace_id: int, external_id: str, now: datetime, **values: A
     }
 
 
-async def customer_ids(workspace_id: int, external_ids: Collection[str]) -> dict[str, int]:
-    """The ids of those customers who are known."""
-    if not external_ids:
-        return {}
-    found = await db.rows(
-        """SELECT id, external_id FROM customers
-           WHERE workspace_id = :workspace AND external_id IN :external""",
-        workspace=workspace_id,
-        external=sorted(external_ids),
-    )
-    return {row["external_id"]: row["id"] for row in found}
-
-
 async def homes(workspace_id: int, keys: Collection[Any], by: str = "external_id") -> dict[Any, int]:
     """The ids of those who are known, held so that none of them is merged away until the rows are written.
 

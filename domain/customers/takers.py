@@ -12,7 +12,7 @@ from domain.customers import tagging
 from domain.customers.choices import MergeRule
 from domain.customers.models import OrderStatus
 from domain.customers.orders import BECOMES, order_row, store
-from domain.customers.rows import create_customers, customer_ids, customer_row, insert_new, update_known
+from domain.customers.rows import create_customers, customer_row, homes, insert_new, update_known
 from domain.customers.sheets import Fault, Row, Sheet, customer_sheet, order_sheet
 from domain.db.values import instant_of
 from domain.errors import DomainError, Invalid, NotFound
@@ -80,7 +80,7 @@ class Taker(ABC):
         """Set apart the rows of customers who are not known, if none are to be created."""
         if create:
             return Screened(rows, [])
-        known = await customer_ids(self.workspace_id, {row.values["customer_id"] for row in rows})
+        known = await homes(self.workspace_id, {row.values["customer_id"] for row in rows})
         good = [row for row in rows if row.values["customer_id"] in known]
         return Screened(
             good,
