@@ -29,6 +29,9 @@ RUNS_LOST = Counter(
     "careline_runs_lost", "Runs whose worker went away, found by this process.", registry=REGISTRY
 )
 RUNS_POISONED = Counter("careline_runs_poisoned", "Lost runs that are not tried again.", registry=REGISTRY)
+WEBHOOKS_DISABLED = Counter(
+    "careline_webhooks_disabled", "Webhooks that are told nothing more, by why.", ["reason"], registry=REGISTRY
+)
 DEPRECATED_USES = Counter(
     "careline_deprecated_uses",
     "Operations that named what is deprecated, by its place in the schema and the caller's number.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from domain import db, feeds, journal, runs, timekeeping
+from domain import db, feeds, figures, journal, runs, timekeeping
 from domain.access import Principal, system
 from domain.journal import Entry, JournalLine
 from domain.webhooks.models import DisabledReason, Webhook
@@ -178,6 +178,7 @@ async def disable(who: Principal, webhook: Webhook, reason: DisabledReason) -> N
     await webhook.must_change(
         disabled_at=await timekeeping.now(webhook.workspace_id), disabled_reason=reason, wake_at=None
     )
+    db.after_commit(figures.WEBHOOKS_DISABLED.labels(reason.value).inc)
     log.warning("webhook_disabled", webhook=webhook.id, reason=reason.value)
     await journal.write(who, Entry("webhook.disabled", webhook.id, data={"reason": reason.value}))
 

@@ -11,6 +11,7 @@ from standardwebhooks import Webhook as Verifier
 from api.ids import global_id, row_id
 from domain import customers, runs, tasks
 from domain.access import Role
+from domain.figures import REGISTRY
 from domain.journal import JournalLine
 from domain.webhooks import DeliveryState, WebhookAttempt, WebhookDelivery
 from domain.webhooks.shaping import WAYS
@@ -248,10 +249,16 @@ async def test_a_receiver_that_asks_for_a_pause_is_left_alone_until_then(
     assert (await partner_.seen())["failingSince"] is None
 
 
+def alerted() -> float:
+    labels = {"reason": "FAILED_FOR_A_DAY"}
+    return REGISTRY.get_sample_value("careline_webhooks_disabled_total", labels) or 0.0
+
+
 async def test_a_pause_longer_than_the_day_does_not_keep_a_message_for_ever(
     stage: Stage, receiver: Receiver
 ) -> None:
     receiver.answer, receiver.retry_after = lambda _: (429, b""), str(10**6)
+    told = alerted()
     partner_ = await partner(stage, receiver)
     await a_task(stage, "One")
     await settle(stage)
@@ -260,6 +267,7 @@ async def test_a_pause_longer_than_the_day_does_not_keep_a_message_for_ever(
     await stage.advance(NOON + timedelta(hours=24, minutes=1))
     seen = await partner_.seen()
     assert (receiver.knocks, seen["enabled"], seen["disabledReason"]) == (2, False, "FAILED_FOR_A_DAY")
+    assert alerted() == told + 1, "operators are alerted by it"
 
 
 async def test_a_message_that_takes_too_long_to_make_is_a_failed_attempt_and_is_tried_again(
