@@ -7,6 +7,7 @@ from domain.access import Principal
 from domain.contacts import Purpose
 from domain.feeds import Reaction
 from domain.journal import JournalLine
+from domain.segments import RecomputeMode
 
 
 async def _changed(who: Principal, line: JournalLine) -> None:
@@ -74,8 +75,11 @@ async def _watch(who: Principal, line: JournalLine) -> None:
 
 
 async def _placed(who: Principal, line: JournalLine) -> None:
-    """Own segments may ask about placements; then the visits that each tier is promised."""
-    if await segments.has_own(who.workspace_id):
+    """Own segments may ask about placements; then the visits that each tier is promised.
+
+    A quick pass has marked whom it placed, and they alone are followed.
+    """
+    if line.data.get("mode") != RecomputeMode.QUICK and await segments.has_own(who.workspace_id):
         await segments.evaluate(who)
     await tasks.plan_visits(who)
 

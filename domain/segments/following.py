@@ -51,6 +51,21 @@ async def mark(who: Principal, customer_ids: Collection[int]) -> None:
     )
 
 
+async def mark_placed(workspace_id: int, run_id: int) -> None:
+    """Note whom a pass that looked at some has placed anew, before its drafts are dropped."""
+    await db.execute(
+        """INSERT INTO segment_marks (workspace_id, customer_id, marked_at)
+           SELECT d.workspace_id, d.customer_id, :now FROM placement_drafts d
+           JOIN customers c ON c.workspace_id = d.workspace_id AND c.id = d.customer_id
+           WHERE d.workspace_id = :workspace AND d.run_id = :run AND EXISTS (
+             SELECT 1 FROM segments s WHERE s.workspace_id = :workspace
+               AND s.kind IN ('RULE', 'STATIC') AND s.archived_at IS NULL)""",
+        workspace=workspace_id,
+        run=run_id,
+        now=await timekeeping.now(workspace_id),
+    )
+
+
 async def evaluate_soon(who: Principal) -> None:
     """Have everybody looked at in a moment: so many have changed that marks would cost more."""
     if await versions.has_own(who.workspace_id):

@@ -9,7 +9,7 @@ from typing import Any
 
 from domain import runs, timekeeping, workspaces
 from domain.runs import Run, Work
-from domain.segments import boundaries, marks, publishing, recompute, statements
+from domain.segments import boundaries, following, marks, publishing, recompute, statements
 from domain.segments.models import RecomputeMode, Segmentation
 from domain.segments.queries import latest, thresholds
 
@@ -84,6 +84,8 @@ async def _pass(work: Work, mode: RecomputeMode) -> Segmentation | None:
             await statements.move_members(workspace_id, run_id, as_of, publishing.REASON)
         if changed and not quick:
             await boundaries.store(workspace_id, lines.thresholds, customers)
+        elif changed:
+            await following.mark_placed(workspace_id, run_id)
         moved = last.moved + changed if quick else 0
         published = await publishing.record(
             work,

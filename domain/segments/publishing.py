@@ -40,7 +40,7 @@ async def record(
         **figures,
     )
     if changed or mode is RecomputeMode.FULL:
-        data = {"as_of": as_of.isoformat(), "changed": changed}
+        data = {"as_of": as_of.isoformat(), "changed": changed, "mode": mode.value}
         await journal.write(work.who, Entry("segmentation.published", run_id, data=data))
     await statements.drop_drafts(workspace_id)
     await marks.drop(workspace_id, run_id)

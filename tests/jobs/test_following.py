@@ -15,7 +15,7 @@ from domain.contacts import Channel, ContactResult, Direction, Purpose
 from domain.customers import LeadPotential, LeadSource, OrderStatus
 from domain.journal import Entry, JournalLine
 from domain.runs import Run, RunState
-from domain.segments import PickMode
+from domain.segments import PickMode, RecomputeMode
 from domain.segments.models import Membership, Segment, SegmentMark, SegmentMove, SegmentPublication
 from jobs.actors import drain
 from jobs.reactions import REACTIONS
@@ -128,6 +128,23 @@ async def test_an_order_that_becomes_anothers_moves_both(house: House) -> None:
         (run,) = await followed(house.id)
         assert await members(segment) == [ids[name]]
     assert run.result == {"marks": 2, "entered": 1, "departed": 1}
+
+
+async def test_whom_a_quick_pass_places_is_followed_alone(house: House) -> None:
+    ids = await settle(house.id, [shopper(f"P{n}", NOON, 200, 2, 1_000) for n in (1, 2, 3)])
+    await recompute(house.admin)
+    rule = {"placed": {"lifecycle_stages": ["SILENT", "CHURNED"]}}
+    segment = await made(house.admin, "AWAY", rule)
+    await followed(house.id)
+    for look in await Run.filter(kind="segments_evaluate", state=RunState.QUEUED):
+        await perform(look)
+    assert await members(segment) == sorted(ids.values())
+    await order(house, "BACK", ids["P1"])
+    await perform(await segments.recompute(house.admin, RecomputeMode.QUICK))
+    (run,) = await followed(house.id)
+    assert run.result is not None and run.result["departed"] == 1
+    assert await members(segment) == [ids["P2"], ids["P3"]]
+    assert await Run.filter(kind="segments_evaluate", state=RunState.QUEUED).count() == 0
 
 
 async def test_without_segments_of_their_own_nobody_is_marked(house: House) -> None:
