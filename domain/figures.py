@@ -30,7 +30,10 @@ RUNS_LOST = Counter(
 )
 RUNS_POISONED = Counter("careline_runs_poisoned", "Lost runs that are not tried again.", registry=REGISTRY)
 WEBHOOKS_DISABLED = Counter(
-    "careline_webhooks_disabled", "Webhooks that are told nothing more, by why.", ["reason"], registry=REGISTRY
+    "careline_webhooks_disabled",
+    "Webhooks that are told nothing more, by why.",
+    ["reason"],
+    registry=REGISTRY,
 )
 DEPRECATED_USES = Counter(
     "careline_deprecated_uses",
