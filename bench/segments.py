@@ -61,7 +61,7 @@ class Town:
         run = await segments.recompute(self.who, mode)
         if self.worker is None:
             assert await runs.perform(run.id, "bench", 3600)
-        ended = (RunState.SUCCEEDED, RunState.FAILED)
+        ended = (RunState.SUCCEEDED, RunState.FAILED, RunState.RETRYING)  # a bench tries nothing twice
         while (run := await Run.get(id=run.id)).state not in ended:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         published = await Segmentation.get_or_none(run_id=run.id)
