@@ -1,12 +1,17 @@
 """Rows that change only from the state the caller saw."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Self
 
+import structlog
 from tortoise import Model, fields
 
-from domain import reading
+from domain import reading, timekeeping
 from domain.errors import Conflict, NotFound
+
+GIVE_UP_AFTER = 5
+log = structlog.get_logger(__name__)
 
 
 class Record(Model):
@@ -67,3 +72,20 @@ class Record(Model):
             raise Conflict(
                 f"expected version {version}, it is {self.version}", field="expectedVersion", current=self
             )
+
+
+async def put_off(kind: type[Record], workspace_id: int, record_id: int, error: BaseException) -> None:
+    """A timer failed on this row: try it again later, ever more rarely, so that it holds up no other.
+
+    Its kind has `attempts` and `retry_at`.
+    """
+    row: Any = await kind.get_or_none(workspace_id=workspace_id, id=record_id)
+    if row is None:
+        return
+    attempts = row.attempts + 1
+    wait = timedelta(days=3650) if attempts >= GIVE_UP_AFTER else timedelta(seconds=2**attempts)
+    name = {kind._meta.db_table: record_id}
+    log.error("timer_failed", **name, attempts=attempts, error=type(error).__name__, exc_info=error)
+    await kind.filter(id=record_id, workspace_id=workspace_id).update(
+        attempts=attempts, retry_at=timekeeping.machine_now() + wait
+    )

@@ -1,18 +1,15 @@
 """The instant at which a contact counts as unanswered: the row is the timer, the due time the lock."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import structlog
-
-from domain import db, timekeeping
+from domain import db
 from domain.access import system
 from domain.alerts.evaluating import evaluate
 from domain.alerts.models import ContactStreak
+from domain.records import put_off
 
 BATCH = 100
-GIVE_UP_AFTER = 5
-log = structlog.get_logger(__name__)
 
 
 async def due(now: datetime, workspace_id: int | None, limit: int = BATCH) -> list[dict[str, Any]]:
@@ -56,13 +53,4 @@ async def wake(workspace_id: int, streak_id: int, due_at: datetime) -> bool:
 
 
 async def set_apart(workspace_id: int, streak_id: int, error: BaseException) -> None:
-    """A timer failed on this row: try it again later, ever more rarely, so that it holds up no other."""
-    row = await ContactStreak.get_or_none(workspace_id=workspace_id, id=streak_id)
-    if row is None:
-        return
-    attempts = row.attempts + 1
-    wait = timedelta(days=3650) if attempts >= GIVE_UP_AFTER else timedelta(seconds=2**attempts)
-    log.error("timer_failed", streak=streak_id, attempts=attempts, error=type(error).__name__, exc_info=error)
-    await ContactStreak.filter(id=streak_id, workspace_id=workspace_id).update(
-        attempts=attempts, retry_at=timekeeping.machine_now() + wait
-    )
+    await put_off(ContactStreak, workspace_id, streak_id, error)

@@ -6,22 +6,19 @@ messages there are, each rung is climbed once.
 
 import os
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-
-import structlog
 
 from domain import db, journal, timekeeping, workspaces
 from domain.access import Role, system
 from domain.journal import Entry
+from domain.records import put_off
 from domain.tasks.care import policy, rung_at
 from domain.tasks.models import OPEN_STATES, Priority, Task, TaskState
 from domain.workspaces import User
 
 BATCH = 100
-GIVE_UP_AFTER = 5
 RAISED = {Priority.LOW: Priority.NORMAL, Priority.NORMAL: Priority.HIGH}
-log = structlog.get_logger(__name__)
 
 
 async def due_escalations(
@@ -154,13 +151,4 @@ async def wake(workspace_id: int, task_id: int, due_at: datetime) -> bool:
 
 
 async def set_apart(workspace_id: int, task_id: int, error: BaseException) -> None:
-    """A timer failed on this row: try it again later, ever more rarely, so that it holds up no other."""
-    task = await Task.get_or_none(workspace_id=workspace_id, id=task_id)
-    if task is None:
-        return
-    attempts = task.attempts + 1
-    wait = timedelta(days=3650) if attempts >= GIVE_UP_AFTER else timedelta(seconds=2**attempts)
-    log.error("timer_failed", task=task_id, attempts=attempts, error=type(error).__name__, exc_info=error)
-    await Task.filter(id=task_id, workspace_id=workspace_id).update(
-        attempts=attempts, retry_at=timekeeping.machine_now() + wait
-    )
+    await put_off(Task, workspace_id, task_id, error)
