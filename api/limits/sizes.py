@@ -27,6 +27,8 @@ SIZES: dict[tuple[str, str], int] = {
     ("Alert", "reasons"): 2,
     ("CustomerHealth", "parts"): 5,
     ("CustomerHealth", "history"): 10,
+    ("ImportReport", "brokenRules"): 5,
+    ("ImportReport", "columns"): 12,
     ("CustomerMerge", "handedOver"): 6,
     ("CustomerMergePreview", "handedOver"): 6,
     ("CustomerMergePreview", "values"): 6,

@@ -207,7 +207,7 @@ def valid(field: str, ids: dict[str, str]) -> dict[str, Any]:
         "importUndo": {"id": ids.get("ImportRun", ids["Run"])},
         "ordersImport": {"input": {"fileId": ids["File"]}},
         "contactPreferenceSet": {"customerId": ids["Customer"], "input": {"refused": ["SMS"]}},
-        "needProfileSet": {"customerId": ids["Customer"], "input": {"industry": "Retail"}},
+        "needProfileSet": {"customerId": ids["Customer"], "input": {"industry": "Hotels"}},
         "consentRecord": {
             "customerId": ids["Customer"],
             "input": {"purpose": "SERVICE", "granted": True, "source": "web", "statedAt": EARLIER},

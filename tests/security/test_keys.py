@@ -85,7 +85,14 @@ async def test_a_key_with_scopes_makes_no_key_with_more(place: Place) -> None:
     assert codes(await Caller(place.client, made["secret"]).say(VIEWER)) == []
 
 
-TOPICS = {"taskChanged": "tasks", "runChanged": "runs", "kpiChanged": "kpis", "feed": None}
+TOPICS = {
+    "taskChanged": "tasks",
+    "runChanged": "runs",
+    "kpiChanged": "kpis",
+    "alertChanged": "alerts",
+    "segmentChanged": "segments",
+    "feed": None,
+}
 """What each stream is about; none says all that its key may follow."""
 
 

@@ -182,13 +182,14 @@ async def test_subscribers_see_nothing_while_another_workspace_changes(place: Pl
 
 
 async def fill_more(home: Place) -> None:
-    """A change for every topic: a task, a run, a measurement, an alert about a new customer."""
+    """A change for every topic: a task, a run, a measurement, a segment, an alert about a new customer."""
     await home.owner.done("taskCreate", home.valid("taskCreate"))
     owner, key = home.house.owner, secrets.token_hex(8)
     gone, _ = await customers.upsert(owner, key)
     long_ago = NOON - timedelta(days=alerts.ORDER_DAYS + 1)
     await customers.record_order(owner, key, customer_id=gone.id, ordered_at=long_ago, amount_minor=100)
     assert await alerts.evaluate(owner, [gone.id]) == 1
+    await segments.create(owner, f"S_{key.upper()}", name_en=key, rule=None)
     await perform(await kpis.snapshot(home.house.owner))
     await feeds.number(home.house.id)
 

@@ -79,6 +79,7 @@ async def test_a_planner_previews_publishes_and_watches_a_segment_by_a_rule(stag
         ],
         NOON,
     )
+    await stage.settle()  # what an import sets off looks at everybody once more
     rule = {"all": [YEAR_ABOVE_5000, NOT_LATELY]}
     looked = (await planner.ask(PREVIEW, rule=rule))["segmentPreview"]
     assert looked == {

@@ -83,6 +83,8 @@ async def test_the_presets_come_when_the_documents_say(house: House) -> None:
         "NIGHTLY_RECOMPUTE": shanghai("2025-03-04 02:00:00"),
         "NIGHTLY_RANKS": shanghai("2025-03-04 01:00:00"),
         "FREQUENT_PLACEMENT": shanghai("2025-03-03 12:10:00"),
+        "NIGHTLY_HEALTH": shanghai("2025-03-04 03:15:00"),
+        "NIGHTLY_ALERTS": shanghai("2025-03-04 03:30:00"),
         "NIGHTLY_KPIS": shanghai("2025-03-04 03:00:00"),
         "FRIDAY_REVIEW": shanghai("2025-03-07 09:00:00"),
         "MONTH_REPORT": shanghai("2025-03-31 18:00:00"),
