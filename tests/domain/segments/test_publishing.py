@@ -191,7 +191,7 @@ async def test_one_journal_line_tells_of_a_publication(house: House) -> None:
     run = await recompute(house.admin)
     lines = await JournalLine.filter(subject="segmentation")
     assert [(line.name, line.subject_id, line.data) for line in lines] == [
-        ("segmentation.published", run.id, {"as_of": NOON.isoformat(), "changed": 10})
+        ("segmentation.published", run.id, {"as_of": NOON.isoformat(), "changed": 10, "mode": "FULL"})
     ]
 
 
