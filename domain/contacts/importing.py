@@ -1,5 +1,6 @@
 """Imports of past contacts and consents: history, which is told in batches and starts no work."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Collection
 from datetime import datetime
 from enum import Enum
@@ -82,9 +83,9 @@ class _HistoryTaker(Taker):
         wrong = Invalid(f"{self.instant} is in the future")
         return Screened(good, [*known.faults, *(Fault.of(row.line, self.instant, wrong) for row in late)])
 
+    @abstractmethod
     def record(self, customer_id: int, values: dict[str, Any], now: datetime) -> dict[str, Any]:
         """All columns of a row of the table."""
-        raise NotImplementedError
 
     async def take(self, rows: list[Row], columns: Collection[str], run_id: int, now: datetime) -> Taken:
         ids, _ = await self.customers_of(rows, self.instant, now)
